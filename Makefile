@@ -1,0 +1,144 @@
+# Every command that a person types: `make help` lists them. All output is under build/.
+
+BUILD := build
+FAULTS ?=
+RUN ?=
+
+# Compiler: CROSS=prefix- if given, else x86_64-elf-gcc if there is one, else the GCC of Debian's
+# name; CC=clang works as well.
+ifndef CROSS
+CROSS := $(if $(shell command -v x86_64-elf-gcc),x86_64-elf-,x86_64-linux-gnu-)
+endif
+ifeq ($(origin CC),default)
+CC := $(CROSS)gcc
+endif
+ifneq ($(findstring clang,$(CC)),)
+TARGET := --target=x86_64-unknown-none-elf
+LD := $(or $(shell command -v $(CROSS)ld),ld.lld)
+OBJCOPY := $(or $(shell command -v $(CROSS)objcopy),llvm-objcopy)
+else
+LD := $(CROSS)ld
+OBJCOPY := $(CROSS)objcopy
+endif
+NASM := nasm
+# Debian's pytest belongs to Debian's Python.
+PYTHON := $(firstword $(wildcard /usr/bin/python3) python3)
+FONT := $(firstword $(wildcard /usr/share/consolefonts/spleen-8x16.psfu.gz \
+	/usr/share/kbd/consolefonts/ter-116n.psf.gz /usr/lib/kbd/consolefonts/ter-116n.psf.gz) \
+	/usr/share/consolefonts/spleen-8x16.psfu.gz)
+
+# The kernel's C must leave alone what asm/entry.asm does not save (SSE, AVX, x87) and what the CPU
+# overwrites (the red zone), and keeps the frame pointers that kernel/backtrace.c walks along.
+CFLAGS := $(TARGET) -std=c17 -O2 -g -ffreestanding -fno-pic -mcmodel=kernel -mgeneral-regs-only \
+	-mno-red-zone -fno-omit-frame-pointer -fno-optimize-sibling-calls -fno-stack-protector \
+	-fcf-protection=branch -fno-jump-tables -fno-asynchronous-unwind-tables \
+	-Wall -Wextra -Werror -Ikernel
+NASMFLAGS := -f elf64 -g -F dwarf -Werror -I kernel/ -I asm/ -I tests/faults/
+LDFLAGS := -T linker.ld -nostdlib -static -z max-page-size=4096 -z noexecstack --no-warn-mismatch
+
+SOURCES := $(sort $(wildcard kernel/*.c) $(wildcard boot/*.asm) $(wildcard asm/*.asm)) \
+	$(sort $(wildcard tests/faults/*.asm))
+OWN_FAULTS := $(if $(FAULTS),$(sort $(wildcard $(FAULTS)/*.asm)))
+GENERATED := $(BUILD)/generated/font.c $(BUILD)/generated/deviations.c
+OBJECTS := $(SOURCES:%=$(BUILD)/%.o) $(GENERATED:%.c=%.c.o) \
+	$(OWN_FAULTS:$(FAULTS)/%=$(BUILD)/own/%.o)
+
+ELF := $(BUILD)/barestub.elf
+ISO := $(BUILD)/barestub.iso
+RUN_ISO := $(if $(RUN),$(BUILD)/run.iso,$(ISO))
+
+.PHONY: all run test clean help deps-build deps-run deps-test compile_commands format FORCE
+.DELETE_ON_ERROR:
+
+all: deps-build ## build build/barestub.elf and build/barestub.iso
+	@$(MAKE) --no-print-directory $(ISO)
+
+run: deps-build deps-run ## boot in QEMU, the monitor in this terminal: RUN="...", FAULTS=DIR, UEFI=1
+	@$(MAKE) --no-print-directory $(RUN_ISO)
+	@$(PYTHON) scripts/run $(if $(UEFI),--uefi) $(RUN_ISO)
+
+test: deps-build deps-run deps-test ## run all tests; JUnit XML in build/junit.xml
+	@$(MAKE) --no-print-directory $(ISO)
+	$(PYTHON) -m pytest -c tests/pytest.ini --rootdir=. -n 2 --junitxml=$(BUILD)/junit.xml tests
+
+compile_commands: deps-build ## write build/compile_commands.json for editors and clangd
+	@$(PYTHON) scripts/compile_commands $(BUILD)/compile_commands.json '$(CC) $(CFLAGS)' \
+		$(filter %.c,$(SOURCES))
+
+format: ## lay the C sources out as .clang-format says
+	clang-format -i kernel/*.c kernel/*.h boot/*.h
+
+clean: ## remove build/
+	rm -rf $(BUILD)
+
+help: ## list these commands
+	@sed -n 's/^\([a-z_]*\):.* ## /\1|/p' Makefile | while IFS='|' read -r name text; do \
+		printf '  make %-18s %s\n' "$$name" "$$text"; done
+
+deps-%:
+	@CC='$(CC)' CROSS='$(CROSS)' scripts/deps $*
+
+$(ELF): $(OBJECTS) linker.ld $(BUILD)/objects
+	$(LD) $(LDFLAGS) -o $@ $(OBJECTS)
+
+# GRUB loads every section into memory: the debug sections stay in barestub.elf, for GDB.
+$(BUILD)/loaded.elf: $(ELF)
+	$(OBJCOPY) --strip-debug $< $@
+
+$(BUILD)/%.iso: $(BUILD)/loaded.elf grub.cfg $(BUILD)/%.cfg
+	@mkdir -p $(BUILD)/iso-$*/boot/grub
+	cp $(BUILD)/loaded.elf $(BUILD)/iso-$*/boot/barestub.elf
+	cp grub.cfg $(BUILD)/iso-$*/boot/grub/grub.cfg
+	cp $(BUILD)/$*.cfg $(BUILD)/iso-$*/boot/grub/run.cfg
+	grub-mkrescue -o $@ $(BUILD)/iso-$* > $(BUILD)/grub-mkrescue-$*.log 2>&1 \
+		|| { cat $(BUILD)/grub-mkrescue-$*.log; exit 1; }
+
+# What changes with the command line and not with a file: rewritten only if it differs.
+define write_if_changed
+	@mkdir -p $(@D)
+	@printf '%s\n' $(1) | cmp -s - $@ || printf '%s\n' $(1) > $@
+endef
+
+$(BUILD)/barestub.cfg: FORCE
+	$(call write_if_changed,"set run=''")
+
+$(BUILD)/run.cfg: FORCE
+	$(call write_if_changed,"set run='$(RUN)'")
+
+$(BUILD)/objects: FORCE
+	$(call write_if_changed,"$(OBJECTS)")
+
+$(BUILD)/flags: FORCE
+	$(call write_if_changed,"$(CC) $(CFLAGS) $(NASMFLAGS)")
+
+$(BUILD)/generated/font.c: $(FONT) scripts/font
+	@mkdir -p $(@D)
+	$(PYTHON) scripts/font $(FONT) $@
+
+$(BUILD)/generated/deviations.c: tests/emulators.toml scripts/deviations
+	@mkdir -p $(@D)
+	$(PYTHON) scripts/deviations tests/emulators.toml $@
+
+define compile_c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+endef
+
+define assemble
+	@mkdir -p $(@D)
+	$(NASM) $(NASMFLAGS) -MD $(@:.o=.d) -MP -o $@ $<
+endef
+
+$(BUILD)/generated/%.c.o: $(BUILD)/generated/%.c $(BUILD)/flags
+	$(compile_c)
+
+$(BUILD)/%.c.o: %.c $(BUILD)/flags
+	$(compile_c)
+
+$(BUILD)/%.asm.o: %.asm $(BUILD)/flags
+	$(assemble)
+
+$(BUILD)/own/%.asm.o: $(FAULTS)/%.asm $(BUILD)/flags
+	$(assemble)
+
+-include $(OBJECTS:.o=.d)

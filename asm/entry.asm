@@ -1,0 +1,101 @@
+; The common path of every trap: save, make safe for C, dispatch, restore, return.
+; A stub of asm/stubs.asm jumps here with its vector pushed. The stack then grows to this frame,
+; which C knows as `struct regs` (kernel/regs.h):
+;
+;       offset  slot            pushed by
+;       168     ss              the CPU, which first aligns RSP down to 16
+;       160     rsp             the CPU
+;       152     rflags          the CPU
+;       144     cs              the CPU
+;       136     rip             the CPU
+;       128     error code      the CPU, or the stub (a dummy 0), or .open_slot below
+;       120     vector          the stub
+;       112     rax             trap_entry
+;       104     rcx
+;        96     rdx
+;        88     rbx
+;        80     rsi
+;        72     rdi
+;        64     rbp
+;        56     r8 ... r15 at 0 <- RDI and RBP at the call, RSP mod 16 = 0
+;
+; Every slot is the interrupted program's state: what C leaves in it is what `iretq` and the pops
+; take back. There is no SWAPGS and no stack switch here, see "What this path leaves out" in
+; README.md.
+
+extern trap_dispatch
+
+        section .text progbits alloc exec nowrite align=64
+
+; The ten vectors that carry an error code come here, because their number does not tell whether
+; the CPU pushed one: it does so for an exception, never for INT n or an interrupt. RSP tells.
+; The CPU aligned the top of its frame to 16, so below 5 + 1 + 1 slots RSP mod 16 is 8, and below
+; 5 + 1 slots, with the code missing, it is 0.
+global trap_entry_code:function (trap_entry - trap_entry_code)
+trap_entry_code:
+        test    spl, 8
+        jz      trap_entry.open_slot
+
+global trap_entry:function (trap_entry_end - trap_entry)
+trap_entry:
+        push    rax
+        push    rcx
+        push    rdx
+        push    rbx
+        push    rsi
+        push    rdi
+        push    rbp
+        push    r8
+        push    r9
+        push    r10
+        push    r11
+        push    r12
+        push    r13
+        push    r14
+        push    r15
+
+        ; The System V ABI promises C that DF is clear; the interrupted program promised nothing.
+        cld
+
+        ; Under SMAP an AC that the program had set would let C touch user pages unnoticed. CLAC is
+        ; #UD on a CPU without SMAP, so this is a NOP of the same size that cpu.c replaces at boot.
+global trap_entry.clac
+.clac:
+        nop     dword [rax]
+
+        mov     rdi, rsp                ; trap_dispatch(struct regs *)
+        mov     rbp, rsp                ; holds the frame, and marks it for kernel/backtrace.c
+
+        ; C must be called at RSP mod 16 = 0. The frame is 22 slots below an aligned top, so it is
+        ; already there. Keep the order: a slot more must not become a misaligned call.
+        and     rsp, -16
+        call    trap_dispatch
+global trap_entry.return
+.return:                                ; the return address by which a backtrace knows the frame
+        mov     rsp, rbp
+
+        pop     r15
+        pop     r14
+        pop     r13
+        pop     r12
+        pop     r11
+        pop     r10
+        pop     r9
+        pop     r8
+        pop     rbp
+        pop     rdi
+        pop     rsi
+        pop     rbx
+        pop     rdx
+        pop     rcx
+        pop     rax
+        add     rsp, 16                 ; the vector and the error code: IRETQ knows neither
+        iretq
+
+; No code was pushed. Open its slot between the vector and rip, and leave word that it was so.
+.open_slot:
+        push    qword [rsp]             ; the vector, one slot further down
+        mov     qword [rsp + 8], 0      ; where it was, the dummy code
+        mov     dword [rsp + 4], 1      ; struct regs: slot_opened
+        jmp     trap_entry
+trap_entry_end:

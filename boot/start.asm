@@ -1,0 +1,172 @@
+; From the boot loader to C: check the loader and the CPU, map the low 4 GiB twice (where it is,
+; for us, and in the higher half, for the kernel), enter long mode, call boot_main() and kmain().
+; The loader's contract is Multiboot2 Specification 2.0, section 3.3; the way into long mode is
+; SDM vol. 3, 9.8.5.
+
+%include "layout.inc"
+%include "x86.inc"
+
+LOADER_MAGIC            equ 0x36D76289
+TABLE_SIZE              equ 4096
+ENTRIES                 equ 512
+LARGE_PAGE              equ 2 << 20
+LOW_TABLES              equ 4           ; 4 page directories of 1 GiB: all that 32 bits reach
+
+        bits    32
+        section .boot_text progbits alloc exec nowrite align=16
+
+global start:function
+start:
+        cli
+        cld
+        mov     esp, boot_stack.top
+        mov     esi, not_multiboot2
+        cmp     eax, LOADER_MAGIC
+        jne     fail
+        mov     edi, ebx                ; physical address of the boot information
+
+        mov     esi, no_long_mode
+        mov     eax, 0x80000000         ; does CPUID know the leaf that we need?
+        cpuid
+        cmp     eax, 0x80000001
+        jb      fail
+        mov     eax, 0x80000001
+        cpuid
+        test    edx, CPUID_LM
+        jz      fail
+        mov     esi, no_execute_disable
+        test    edx, CPUID_NX
+        jz      fail
+
+        ; One directory entry maps 2 MiB; the four directories lie one after the other.
+        mov     eax, PTE_PS | PTE_RW | PTE_P
+        mov     ecx, 0
+.directory:
+        mov     [directories + ecx * 8], eax
+        mov     dword [directories + ecx * 8 + 4], 0
+        add     eax, LARGE_PAGE
+        inc     ecx
+        cmp     ecx, LOW_TABLES * ENTRIES
+        jne     .directory
+
+        ; The kernel's half is the last 2 GiB: entry 511 of the PML4, entry 510 of its table.
+        mov     dword [pml4], low + PTE_RW + PTE_P
+        mov     dword [pml4 + 511 * 8], high + PTE_RW + PTE_P
+        mov     dword [high + 510 * 8], directories + PTE_RW + PTE_P
+        mov     eax, directories + PTE_RW + PTE_P
+        mov     ecx, 0
+.low:
+        mov     [low + ecx * 8], eax
+        add     eax, TABLE_SIZE
+        inc     ecx
+        cmp     ecx, LOW_TABLES
+        jne     .low
+
+        mov     eax, pml4
+        mov     cr3, eax
+        mov     eax, cr4
+        or      eax, CR4_PAE
+        mov     cr4, eax
+        mov     ecx, IA32_EFER
+        rdmsr
+        or      eax, IA32_EFER_LME | IA32_EFER_NXE
+        wrmsr
+        mov     eax, cr0
+        or      eax, CR0_PG
+        mov     cr0, eax
+        lgdt    [gdtr]
+        jmp     CODE64:long_mode
+
+; Say the text at ESI on the serial line and on the VGA text screen, then halt.
+fail:
+        mov     dx, COM1 + 3            ; line control: 8 data bits, no parity, 1 stop bit
+        mov     al, 0x83                ; with the divisor latch open
+        out     dx, al
+        mov     dx, COM1
+        mov     ax, 1                   ; divisor 1 is 115200 baud
+        out     dx, al
+        mov     al, ah
+        inc     dx
+        out     dx, al
+        mov     dx, COM1 + 3
+        mov     al, 0x03
+        out     dx, al
+        mov     edi, VGA_TEXT
+.next:
+        lodsb
+        test    al, al
+        jz      .halt
+        mov     ah, VGA_WHITE_ON_RED
+        stosw
+        mov     ah, al
+        mov     dx, COM1 + 5            ; line status
+        mov     ecx, 100000             ; a machine without a serial port must not hang here
+.wait:
+        in      al, dx
+        test    al, 0x20                ; transmitter empty
+        loopz   .wait
+        mov     al, ah
+        mov     dx, COM1
+        out     dx, al
+        jmp     .next
+.halt:
+        hlt
+        jmp     .halt
+
+COM1                    equ 0x3F8
+VGA_TEXT                equ 0xB8000
+VGA_WHITE_ON_RED        equ 0x4F
+
+not_multiboot2:
+        db      "Barestub: not started by a Multiboot2 boot loader. Boot it with GRUB's multiboot2 "
+        db      "command. Halted.", 13, 10, 0
+no_long_mode:
+        db      "Barestub: this CPU has no long mode (x86-64). Halted.", 13, 10, 0
+no_execute_disable:
+        db      "Barestub: this CPU has no execute-disable pages (NX). Halted.", 13, 10, 0
+
+        align   8
+gdt:
+        dq      0
+CODE64  equ     $ - gdt
+        dq      0x00209A0000000000      ; code, 64 bits, present, DPL 0
+gdtr:
+        dw      $ - gdt - 1
+        dd      gdt
+
+        bits    64
+long_mode:
+        mov     rax, higher_half
+        jmp     rax
+
+        section .text progbits alloc exec nowrite align=16
+
+extern boot_main
+extern kmain
+
+higher_half:
+        xor     eax, eax
+        mov     ds, eax
+        mov     es, eax
+        mov     fs, eax
+        mov     gs, eax
+        mov     ss, eax
+        mov     rsp, KERNEL_BASE + boot_stack.top
+        xor     ebp, ebp                ; ends the chain of frame pointers
+        mov     edi, edi                ; boot_main(physical address), zero-extended
+        call    boot_main               ; builds the kernel's own page tables
+
+        ; With the boot mapping goes the boot stack: no call or return between these two.
+        mov     cr3, rax
+        mov     rsp, KERNEL_STACK_HIGH
+        call    kmain                   ; never returns
+        ud2
+
+        section .boot_bss nobits alloc noexec write align=4096
+
+pml4:           resb TABLE_SIZE
+low:            resb TABLE_SIZE
+high:           resb TABLE_SIZE
+directories:    resb TABLE_SIZE * LOW_TABLES
+boot_stack:     resb 16384
+.top:

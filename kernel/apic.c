@@ -1,0 +1,258 @@
+// The local APIC in xAPIC mode and the I/O APICs, as the ACPI MADT describes them: ACPI 6.4,
+// 5.2.12; SDM vol. 3, chapter 10; Intel 82093AA I/O APIC datasheet.
+#include "apic.h"
+
+#include <stddef.h>
+
+#include "acpi.h"
+#include "paging.h"
+#include "panic.h"
+#include "trap.h"
+#include "x86.h"
+
+/// Multiple APIC Description Table: ACPI 6.4, 5.2.12.
+struct acpi_madt {
+    struct acpi_header header;
+    uint32_t local_apic_address, flags;
+    char entries[];
+} __attribute__((packed));
+
+enum madt_type {
+    MADT_IO_APIC = 1,
+    MADT_INTERRUPT_SOURCE_OVERRIDE = 2,
+    MADT_LOCAL_APIC_ADDRESS_OVERRIDE = 5,
+};
+
+struct madt_entry {
+    uint8_t type, length;
+    union {
+        struct {
+            uint8_t id, reserved;
+            uint32_t address, gsi_base;
+        } __attribute__((packed)) io_apic;
+        struct {
+            uint8_t bus, source;
+            uint32_t gsi;
+            uint16_t flags;
+        } __attribute__((packed)) source_override;
+        struct {
+            uint16_t reserved;
+            uint64_t address;
+        } __attribute__((packed)) address_override;
+    };
+} __attribute__((packed));
+
+// MPS INTI flags: ACPI 6.4, table 5-50. Other values mean what the bus does; ISA interrupts are
+// active high and edge triggered.
+#define INTI_POLARITY   (3u << 0)
+#define INTI_ACTIVE_LOW (3u << 0)
+#define INTI_TRIGGER    (3u << 2)
+#define INTI_LEVEL      (3u << 2)
+
+// SDM vol. 3, figure 10-26.
+#define APIC_BASE_EXTD    (1ul << 10)
+#define APIC_BASE_EN      (1ul << 11)
+#define APIC_BASE_ADDRESS 0x000FFFFFFFFFF000ul
+
+// SDM vol. 4, table 2-2; CPUID leaf 7: SDM vol. 2A, table 3-8.
+#define CPUID_7_EDX_ARCH_CAPABILITIES (1u << 29)
+#define IA32_ARCH_CAPABILITIES        0x10A
+#define ARCH_CAPABILITIES_XAPIC       (1ul << 21) // XAPIC_DISABLE_STATUS exists
+#define IA32_XAPIC_DISABLE_STATUS     0xBD
+#define LEGACY_XAPIC_DISABLED         (1ul << 0)
+
+#define SVR_APIC_ENABLE (1u << 8) // SDM vol. 3, figure 10-23
+
+#define LAPIC_PAGE_SIZE 4096
+
+// 82093AA datasheet, 3.1 and 3.2.
+enum io_apic_register { IOREGSEL = 0x00, IOWIN = 0x10 };
+#define IOAPIC_PAGE_SIZE 0x20
+#define IOAPICVER        0x01
+#define IOREDTBL(pin)    (0x10 + 2 * (pin)) // bits 0-31; bits 32-63 are one above
+#define REDIR_ACTIVE_LOW (1u << 13)
+#define REDIR_LEVEL      (1u << 15)
+#define REDIR_MASKED     (1u << 16)
+
+#define ISA_IRQ_COUNT 16
+#define IO_APIC_MAX   8
+
+struct io_apic {
+    volatile uint32_t *registers;
+    uint32_t gsi_base, pin_count;
+};
+
+/// Where an ISA interrupt enters the I/O APICs, as a global system interrupt and INTI flags.
+struct isa_interrupt {
+    uint32_t gsi;
+    uint16_t flags;
+};
+
+static volatile uint32_t *lapic;
+static struct io_apic io_apics[IO_APIC_MAX];
+static size_t io_apic_count;
+static struct isa_interrupt isa_interrupts[ISA_IRQ_COUNT];
+
+uint32_t lapic_read(uint32_t offset)
+{
+    return lapic[offset / sizeof *lapic];
+}
+
+void lapic_write(uint32_t offset, uint32_t value)
+{
+    lapic[offset / sizeof *lapic] = value;
+}
+
+static uint32_t io_apic_read(const struct io_apic *io_apic, uint32_t index)
+{
+    io_apic->registers[IOREGSEL / sizeof *io_apic->registers] = index;
+    return io_apic->registers[IOWIN / sizeof *io_apic->registers];
+}
+
+static void io_apic_write(const struct io_apic *io_apic, uint32_t index, uint32_t value)
+{
+    io_apic->registers[IOREGSEL / sizeof *io_apic->registers] = index;
+    io_apic->registers[IOWIN / sizeof *io_apic->registers] = value;
+}
+
+/// Map the I/O APIC at @physical, whose pin 0 is global system interrupt @gsi_base; mask its pins.
+static void add_io_apic(uint64_t physical, uint32_t gsi_base)
+{
+    if (io_apic_count == IO_APIC_MAX)
+        return;
+    struct io_apic *io_apic = &io_apics[io_apic_count++];
+    io_apic->registers = paging_map_physical(physical, IOAPIC_PAGE_SIZE, true);
+    io_apic->gsi_base = gsi_base;
+    io_apic->pin_count = (io_apic_read(io_apic, IOAPICVER) >> 16 & 0xFF) + 1;
+    for (uint32_t pin = 0; pin < io_apic->pin_count; pin++)
+        io_apic_write(io_apic, IOREDTBL(pin), REDIR_MASKED);
+}
+
+static void override_source(const struct madt_entry *entry)
+{
+    if (entry->source_override.source < ISA_IRQ_COUNT)
+        isa_interrupts[entry->source_override.source] =
+            (struct isa_interrupt){entry->source_override.gsi, entry->source_override.flags};
+}
+
+/// Take the I/O APICs and the ISA interrupts from @madt. Returns where the local APIC is.
+static uint64_t read_madt(const struct acpi_madt *madt)
+{
+    for (unsigned irq = 0; irq < ISA_IRQ_COUNT; irq++)
+        isa_interrupts[irq].gsi = irq;
+
+    uint64_t lapic_address = madt->local_apic_address;
+    const char *end = (const char *)madt + madt->header.length;
+    const struct madt_entry *entry;
+    for (const char *at = madt->entries; at < end; at += entry->length) {
+        entry = (const struct madt_entry *)at;
+        if (end - at < 2 || entry->length < 2 || entry->length > end - at)
+            panic("The ACPI MADT is damaged: an entry does not fit in the table");
+        switch (entry->type) {
+        case MADT_IO_APIC:
+            add_io_apic(entry->io_apic.address, entry->io_apic.gsi_base);
+            break;
+        case MADT_INTERRUPT_SOURCE_OVERRIDE:
+            override_source(entry);
+            break;
+        case MADT_LOCAL_APIC_ADDRESS_OVERRIDE:
+            lapic_address = entry->address_override.address;
+            break;
+        }
+    }
+    return lapic_address;
+}
+
+/// Whether the CPU refuses to leave x2APIC mode: SDM vol. 3, 10.12.1.
+static bool x2apic_locked(void)
+{
+    return cpuid(7, 0).edx & CPUID_7_EDX_ARCH_CAPABILITIES &&
+           rdmsr(IA32_ARCH_CAPABILITIES) & ARCH_CAPABILITIES_XAPIC &&
+           rdmsr(IA32_XAPIC_DISABLE_STATUS) & LEGACY_XAPIC_DISABLED;
+}
+
+/// Put the local APIC at physical @address and into xAPIC mode: SDM vol. 3, 10.4.3 and 10.12.5.
+static void enable_xapic(uint64_t address)
+{
+    uint64_t base = rdmsr(IA32_APIC_BASE);
+    if (base & APIC_BASE_EXTD) {
+        if (x2apic_locked())
+            panic("The firmware locked the APIC in x2APIC mode; its setup may offer xAPIC mode");
+        // The way from x2APIC to xAPIC mode leads through "disabled" alone. Do not pass through
+        // it otherwise: QEMU's APIC, once disabled, stays so until reset.
+        base &= ~(APIC_BASE_EXTD | APIC_BASE_EN);
+        wrmsr(IA32_APIC_BASE, base);
+    }
+    wrmsr(IA32_APIC_BASE, (base & ~APIC_BASE_ADDRESS) | address | APIC_BASE_EN);
+}
+
+/// Nothing to do, and above all no EOI: a spurious interrupt sets no ISR bit, so that an EOI
+/// would end another interrupt. trap_count() counts it. SDM vol. 3, 10.9.
+static void ignore_spurious(struct regs *regs)
+{
+    (void)regs;
+}
+
+static void init_lapic(uint64_t address)
+{
+    enable_xapic(address);
+    lapic = paging_map_physical(address, LAPIC_PAGE_SIZE, true);
+
+    // Before the local vector table: while the APIC is off, its mask bits cannot be cleared.
+    trap_handler(VECTOR_SPURIOUS, ignore_spurious);
+    lapic_write(LAPIC_SVR, SVR_APIC_ENABLE | VECTOR_SPURIOUS);
+
+    lapic_write(LAPIC_LVT_TIMER, LVT_MASKED);
+    lapic_write(LAPIC_LVT_ERROR, LVT_MASKED);
+    lapic_write(LAPIC_LVT_LINT0, LVT_MASKED); // the 8259's INTR
+    lapic_write(LAPIC_LVT_LINT1, LVT_DELIVERY_NMI);
+    lapic_write(LAPIC_TPR, 0);
+
+    // A write moves the errors since the last write into the register: the second one clears it.
+    lapic_write(LAPIC_ESR, 0);
+    lapic_write(LAPIC_ESR, 0);
+}
+
+void apic_init(void)
+{
+    const struct acpi_header *madt = acpi_table("APIC");
+    if (!madt)
+        panic("The ACPI tables have no MADT; the interrupt controllers cannot be found");
+    init_lapic(read_madt((const struct acpi_madt *)madt));
+}
+
+void apic_eoi(void)
+{
+    lapic_write(LAPIC_EOI, 0);
+}
+
+bool apic_in_service(unsigned vector)
+{
+    return lapic_read(LAPIC_ISR + vector / 32 * 16) & 1u << vector % 32;
+}
+
+static const struct io_apic *io_apic_of(uint32_t gsi)
+{
+    for (size_t i = 0; i < io_apic_count; i++)
+        if (gsi >= io_apics[i].gsi_base && gsi - io_apics[i].gsi_base < io_apics[i].pin_count)
+            return &io_apics[i];
+    panic("No I/O APIC has a pin for global system interrupt %u", gsi);
+}
+
+void apic_route(unsigned irq, unsigned vector)
+{
+    struct isa_interrupt interrupt = isa_interrupts[irq];
+    const struct io_apic *io_apic = io_apic_of(interrupt.gsi);
+    uint32_t index = IOREDTBL(interrupt.gsi - io_apic->gsi_base);
+
+    uint32_t redirection = vector;
+    if ((interrupt.flags & INTI_POLARITY) == INTI_ACTIVE_LOW)
+        redirection |= REDIR_ACTIVE_LOW;
+    if ((interrupt.flags & INTI_TRIGGER) == INTI_LEVEL)
+        redirection |= REDIR_LEVEL;
+
+    // The half with the mask bit comes last: until then the pin must not fire. Both the APIC's
+    // ID and the destination are bits 24-31 of their registers.
+    io_apic_write(io_apic, index + 1, lapic_read(LAPIC_ID) & 0xFF000000);
+    io_apic_write(io_apic, index, redirection);
+}

@@ -1,0 +1,65 @@
+// The walk along the frame pointers. A return address inside trap_entry means that the saved RBP
+// is no frame pointer but the `struct regs *` that trap_entry holds there: the walk goes on with
+// the code that the trap interrupted. Code interrupted before its own `push rbp; mov rbp, rsp`
+// loses its immediate caller this way; the unwind rows of asm/ do not, see `make debug`.
+#include "backtrace.h"
+
+#include <stdbool.h>
+
+#include "paging.h"
+#include "print.h"
+#include "regs.h"
+#include "symbols.h"
+#include "vectors.h"
+#include "x86.h"
+
+#define FRAME_LIMIT 24
+
+/// Where trap_dispatch() returns to in asm/entry.asm.
+extern const char trap_return[] __asm__("trap_entry.return");
+
+struct frame_record {
+    uint64_t rbp, return_address;
+};
+
+static bool is_kernel_data(uint64_t address, size_t size)
+{
+    return address % 8 == 0 && address >> 63 && paging_readable((const void *)address, size);
+}
+
+static void print_frame(unsigned number, uint64_t rip)
+{
+    char name[56];
+    symbols_describe(rip, name, sizeof(name));
+    print("  #%-2u 0x%016lx %s\n", number, rip, name);
+}
+
+static void print_trap(const struct regs *regs)
+{
+    const struct vector_info *info = vector_info(regs->vector);
+    print("      --- trap %u %s%s, taken in ring %u ---\n", regs->vector, info ? "#" : "",
+          info ? info->mnemonic : "", (unsigned)regs->cs & 3);
+}
+
+void backtrace(uint64_t rip, uint64_t rbp)
+{
+    for (unsigned number = 0; number < FRAME_LIMIT; number++) {
+        print_frame(number, rip);
+        if (rbp == 0)
+            return;
+        if (!is_kernel_data(rbp, sizeof(struct frame_record))) {
+            print("      --- RBP 0x%lx is no frame of the kernel: the walk ends ---\n", rbp);
+            return;
+        }
+        const struct frame_record *record = (const struct frame_record *)rbp;
+        rip = record->return_address;
+        rbp = record->rbp;
+        if (rip == (uint64_t)trap_return && is_kernel_data(rbp, sizeof(struct regs))) {
+            const struct regs *regs = (const struct regs *)rbp;
+            print_trap(regs);
+            rip = regs->rip;
+            rbp = regs->rbp;
+        }
+    }
+    print("      --- and more ---\n");
+}

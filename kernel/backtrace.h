@@ -1,0 +1,7 @@
+// Who called whom, by frame pointers, across traps and rings.
+#pragma once
+
+#include <stdint.h>
+
+/// Print one line per frame, from the code at @rip with frame pointer @rbp outwards.
+void backtrace(uint64_t rip, uint64_t rbp);

@@ -1,0 +1,33 @@
+// What the boot loader told, copied out of its memory before that memory is unmapped.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../boot/multiboot2.h"
+
+struct memory_range {
+    uint64_t base, length;
+};
+
+struct bootinfo {
+    char command_line[512];
+    struct memory_range available[64]; ///< usable RAM, as the loader lists it
+    size_t available_count;
+    bool has_framebuffer;
+    struct multiboot_tag_framebuffer framebuffer;
+    uint8_t rsdp[36];        ///< ACPI 6.4, 5.2.5.3; the first 20 bytes alone if rsdp_size is 20
+    size_t rsdp_size;        ///< 0 if the loader gave none
+    uint64_t symtab, strtab; ///< physical addresses of the ELF symbols and their names
+    size_t symtab_size, strtab_size;
+};
+
+extern struct bootinfo bootinfo;
+
+/// Fill `bootinfo` from the information at @physical, which the boot mapping still reaches.
+void bootinfo_init(uint64_t physical);
+
+/// The value of NAME=VALUE or NAME="VALUE" on the kernel command line, copied into @value.
+/// Returns false if the command line does not name @name.
+bool bootinfo_option(const char *name, char *value, size_t size);

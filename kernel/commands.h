@@ -1,0 +1,18 @@
+// The monitor's commands.
+#pragma once
+
+#include <stddef.h>
+
+struct command {
+    const char *name;
+    enum { TAKES_NOTHING, TAKES_FAULT, TAKES_NUMBER } takes;
+    const char *usage; ///< the argument, as `help` shows it
+    const char *help;
+    void (*run)(char *argument); ///< @argument: without spaces around it, "" for none
+};
+
+extern const struct command commands[];
+extern const size_t command_count;
+
+/// Something went wrong that `poweroff` must tell the emulator.
+void command_failed(void);

@@ -1,0 +1,30 @@
+// The console: hands every text to all output devices. All of them are polled, so it works in any
+// state of the machine.
+#include "console.h"
+
+#include <stdint.h>
+
+#include "screen.h"
+#include "serial.h"
+#include "x86.h"
+
+// Bochs shows what is written to its port 0xE9 and says that it does by a read of the same
+// number; QEMU's isa-debugcon follows it. Bochs user manual, 4.3: port_e9_hack.
+#define DEBUG_PORT         0xE9
+#define DEBUG_PORT_PRESENT 0xE9
+
+static void debug_port_write(const char *text, size_t length)
+{
+    if (inb(DEBUG_PORT) != DEBUG_PORT_PRESENT)
+        return;
+    for (size_t i = 0; i < length; i++)
+        outb(DEBUG_PORT, (uint8_t)text[i]);
+}
+
+// The screen comes last: of all devices it alone needs page tables, which a panic may be about.
+void console_write(const char *text, size_t length)
+{
+    debug_port_write(text, length);
+    serial_write(text, length);
+    screen_write(text, length);
+}

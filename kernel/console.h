@@ -1,0 +1,9 @@
+// Everything the kernel says: one text, shown on the serial line, on the screen, and on the
+// 0xE9 debug port where an emulator offers one.
+#pragma once
+
+#include <stddef.h>
+
+/// Write @length bytes of @text to every device that is ready. "\n" starts a new line. Of the
+/// terminal's control codes only \b, \r and the sequences of screen_write() are understood.
+void console_write(const char *text, size_t length);

@@ -1,0 +1,80 @@
+// The CPU's features, control registers and stacks.
+#include "cpu.h"
+
+#include "paging.h"
+#include "string.h"
+#include "x86.h"
+
+/// Three bytes of NOP in asm/entry.asm.
+extern uint8_t trap_entry_clac[] __asm__("trap_entry.clac");
+
+static bool features[FEATURE_COUNT] = {[FEATURE_ALWAYS] = true};
+
+void cpu_detect(void)
+{
+#define FEATURE(name, leaf, subleaf, output, bit)                                                  \
+    features[FEATURE_##name] =                                                                     \
+        leaf <= cpuid(0, 0).eax && (cpuid(leaf, subleaf).output >> (bit) & 1) != 0;
+#include "features.def"
+#undef FEATURE
+    static const uint8_t clac_code[] = {0x0F, 0x01, 0xCA};
+    if (cpu_has(FEATURE_SMAP))
+        memcpy(trap_entry_clac, clac_code, sizeof(clac_code));
+}
+
+bool cpu_has(enum feature feature)
+{
+    return features[feature];
+}
+
+const char *feature_name(enum feature feature)
+{
+    static const char *const names[] = {
+        [FEATURE_ALWAYS] = "any x86-64 CPU",
+#define FEATURE(name, leaf, subleaf, output, bit) [FEATURE_##name] = #name,
+#include "features.def"
+#undef FEATURE
+    };
+    return names[feature];
+}
+
+void cpu_init(void)
+{
+    // EM and TS clear: x87 and SSE work in ring 3. NE: their errors come as #MF, not as an IRQ.
+    write_cr0((read_cr0() & ~(uint64_t)(CR0_EM | CR0_TS | CR0_NW | CR0_CD)) | CR0_MP | CR0_NE |
+              CR0_WP | CR0_AM);
+
+    uint64_t cr4 = CR4_PAE | CR4_DE | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT;
+    cr4 |= cpu_has(FEATURE_SMEP) ? CR4_SMEP : 0;
+    cr4 |= cpu_has(FEATURE_SMAP) ? CR4_SMAP : 0;
+    cr4 |= cpu_has(FEATURE_UMIP) ? CR4_UMIP : 0;
+    cr4 |= cpu_has(FEATURE_PKU) ? CR4_PKE : 0;
+    cr4 |= cpu_has(FEATURE_XSAVE) ? CR4_OSXSAVE : 0;
+    write_cr4(cr4);
+    if (cpu_has(FEATURE_XSAVE))
+        xsetbv(0, XCR0_X87 | XCR0_SSE | (cpu_has(FEATURE_AVX) ? XCR0_AVX : 0));
+}
+
+static const struct stack stacks[] = {
+    {"kernel stack", KERNEL_STACK_LOW, KERNEL_STACK_HIGH},
+    {"#DF stack", DF_STACK_LOW, DF_STACK_HIGH},
+    {"#MC stack", MC_STACK_LOW, MC_STACK_HIGH},
+};
+
+#define STACK_COUNT (sizeof(stacks) / sizeof(stacks[0]))
+
+const struct stack *cpu_stack(uint64_t address)
+{
+    for (size_t i = 0; i < STACK_COUNT; i++)
+        if (address >= stacks[i].low && address < stacks[i].high)
+            return &stacks[i];
+    return NULL;
+}
+
+const struct stack *cpu_guarded_stack(uint64_t address)
+{
+    for (size_t i = 0; i < STACK_COUNT; i++)
+        if (address >= stacks[i].low - PAGE_SIZE && address < stacks[i].low)
+            return &stacks[i];
+    return NULL;
+}

@@ -1,0 +1,18 @@
+// The machine's codes in words.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+/// What the error @code of @vector says, e.g. "write to a present page from ring 0 [P W]" or
+/// "selector 0x42: GDT entry 8". SDM vol. 3, 6.13 and 4.7.
+void describe_error(unsigned vector, uint64_t code, char *text, size_t size);
+
+/// The names of the flags set in @rflags, e.g. "[ZF IF IOPL=3]". SDM vol. 1, 3.4.3.
+void describe_rflags(uint64_t rflags, char *text, size_t size);
+
+/// The causes set in @dr6, e.g. "[B0 BS]". SDM vol. 3, 17.2.3.
+void describe_dr6(uint64_t dr6, char *text, size_t size);
+
+/// "GDT entry 5, ring 3" for a @selector. SDM vol. 3, 3.4.2.
+void describe_selector(uint64_t selector, char *text, size_t size);

@@ -1,0 +1,237 @@
+// Running a catalogue entry: take over the exception vectors, run the code in its ring, hold each
+// trap against its expectation, and put the machine right again.
+#include "faults.h"
+
+#include "cpu.h"
+#include "deviations.h"
+#include "print.h"
+#include "string.h"
+#include "trap.h"
+#include "x86.h"
+
+#define EXCEPTIONS 32
+
+extern const struct fault faults_start[], faults_end[];
+extern const struct expectation expectations_start[], expectations_end[];
+
+// asm/user.asm
+extern uint64_t ring3_call(uint64_t rip, uint64_t rsp, uint64_t rflags, void *kernel_rsp);
+extern uint64_t ring0_call(uint64_t code, void *kernel_rsp);
+extern const char ring_return[];
+
+static const struct fault *running;
+static struct outcome outcome;
+static struct record last_trap;
+static bool any_trap;
+
+const struct fault *fault_first(void)
+{
+    return faults_start;
+}
+
+const struct fault *fault_end(void)
+{
+    return faults_end;
+}
+
+const struct fault *fault_find(const char *name)
+{
+    for (const struct fault *fault = faults_start; fault < faults_end; fault++)
+        if (strcmp(fault->name, name) == 0)
+            return fault;
+    return NULL;
+}
+
+const struct expectation *fault_expectation(const struct fault *fault,
+                                            const struct expectation *after)
+{
+    const struct expectation *next = after ? after + 1 : expectations_start;
+    for (; next < expectations_end; next++)
+        if (next->fault == fault)
+            return next;
+    return NULL;
+}
+
+/// The expectation of the trap that has number @number among those of @fault, or null.
+static const struct expectation *expected_trap(const struct fault *fault, size_t number)
+{
+    const struct expectation *expected = NULL;
+    while ((expected = fault_expectation(fault, expected)))
+        if (!(expected->flags & EXPECT_INTERRUPTED) && number-- == 0)
+            return expected;
+    return NULL;
+}
+
+/// Make the frame return to the caller of ring0_call() or ring3_call(), with @result.
+static void abandon(struct regs *regs, uint64_t result)
+{
+    regs->rax = result;
+    regs->rip = (uint64_t)ring_return;
+    regs->cs = SELECTOR_KERNEL_CODE;
+    regs->rflags = RFLAGS_FIXED;
+    regs->rsp = this_cpu()->tss.rsp[0];
+    regs->ss = SELECTOR_KERNEL_DATA;
+}
+
+static void on_user_call(struct regs *regs)
+{
+    abandon(regs, regs->rax);
+}
+
+/// The handler of every exception while an entry runs.
+static void on_trap(struct regs *regs)
+{
+    const struct expectation *expected = expected_trap(running, outcome.count);
+    record_take(&last_trap, regs);
+    any_trap = true;
+    if (outcome.count < TRAPS_LIMIT)
+        outcome.traps[outcome.count] = last_trap;
+    outcome.count++;
+
+    if (expected == NULL || expected->vector != regs->vector ||
+        expected->flags & EXPECT_ABANDON) {
+        abandon(regs, 0);
+        return;
+    }
+    if (expected->repair)
+        expected->repair(regs);
+    if (expected->then)
+        regs->rip = expected->then;
+}
+
+/// State that an entry may change and that the kernel needs as it was.
+struct machine {
+    trap_fn *handlers[VECTOR_COUNT];
+    uint64_t cr0, cr4;
+    uint64_t interrupts[VECTOR_COUNT];
+};
+
+static void take_over(struct machine *machine)
+{
+    machine->cr0 = read_cr0();
+    machine->cr4 = read_cr4();
+    for (unsigned vector = 0; vector < VECTOR_COUNT; vector++) {
+        machine->interrupts[vector] = trap_count(vector);
+        machine->handlers[vector] = trap_handler(vector, NULL);
+        trap_handler(vector, vector < EXCEPTIONS ? on_trap : machine->handlers[vector]);
+    }
+    trap_handler(VECTOR_USER, on_user_call);
+    write_dr6(DR6_INIT);
+}
+
+static void put_right(const struct machine *machine)
+{
+    write_dr7(DR7_INIT);
+    write_dr6(DR6_INIT);
+    write_cr0(machine->cr0);
+    write_cr4(machine->cr4);
+    for (unsigned vector = 0; vector < VECTOR_COUNT; vector++)
+        trap_handler(vector, machine->handlers[vector]);
+}
+
+static void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/// Keep the first reason only: what follows a difference is its consequence.
+static void fail(const char *format, ...)
+{
+    if (outcome.verdict == FAIL)
+        return;
+    outcome.verdict = FAIL;
+    va_list arguments;
+    va_start(arguments, format);
+    print_to_v(outcome.reason, sizeof(outcome.reason), format, arguments);
+    va_end(arguments);
+}
+
+/// The status bits of DR6: SDM vol. 3, 17.2.3.
+static uint64_t dr6_causes(uint64_t dr6)
+{
+    return dr6 & (DR6_B0 | DR6_B1 | DR6_B2 | DR6_B3 | DR6_BD | DR6_BS | DR6_BT);
+}
+
+static void judge_trap(const struct record *seen, const struct expectation *expected)
+{
+    const struct regs *regs = &seen->regs;
+    bool expects_code = expected->flags & EXPECT_CODE;
+    if (regs->vector != expected->vector)
+        fail("vector %u, not %u", regs->vector, expected->vector);
+    if (seen->code_pushed != expects_code)
+        fail("%s error code was pushed", expects_code ? "no" : "an");
+    if (expects_code && regs->error_code != expected->error_code)
+        fail("error code 0x%lx, not 0x%x", regs->error_code, expected->error_code);
+    if (!expects_code && regs->error_code != 0)
+        fail("the dummy code is 0x%lx, not 0", regs->error_code);
+    if (regs->rip != expected->rip)
+        fail("RIP 0x%lx, not 0x%lx", regs->rip, expected->rip);
+    if (expected->flags & EXPECT_CR2 && seen->cr2 != expected->cr2)
+        fail("CR2 0x%lx, not 0x%lx", seen->cr2, expected->cr2);
+    if (expected->flags & EXPECT_DR6 && dr6_causes(seen->dr6) != expected->dr6)
+        fail("DR6 causes 0x%lx, not 0x%lx", dr6_causes(seen->dr6), expected->dr6);
+}
+
+static void judge(const struct fault *fault, const struct machine *before)
+{
+    size_t number = 0;
+    const struct expectation *expected = NULL;
+    while ((expected = fault_expectation(fault, expected))) {
+        if (expected->flags & EXPECT_INTERRUPTED) {
+            if (trap_count(expected->vector) == before->interrupts[expected->vector])
+                fail("no interrupt of vector %u came", expected->vector);
+        } else if (number < outcome.count) {
+            judge_trap(&outcome.traps[number++], expected);
+        } else {
+            fail("no trap came, vector %u was due", expected->vector);
+        }
+    }
+    if (outcome.count > number)
+        fail("one trap too many: vector %u", outcome.traps[number].regs.vector);
+    if (outcome.result != 0)
+        fail("the code found its state wrong: %lu", outcome.result);
+}
+
+static uint64_t call(const struct fault *fault)
+{
+    void *kernel_rsp = this_cpu()->tss.rsp;
+    if (fault->ring == 0)
+        return ring0_call(fault->code, kernel_rsp);
+    return ring3_call(fault->code, USER_STACK_HIGH, fault->rflags, kernel_rsp);
+}
+
+static void run(const struct fault *fault)
+{
+    struct machine machine;
+    running = fault;
+    cli();
+    take_over(&machine);
+    outcome.result = call(fault);
+    put_right(&machine);
+    sti();
+    judge(fault, &machine);
+}
+
+void fault_run_unhandled(const struct fault *fault)
+{
+    cli();
+    call(fault);
+}
+
+const struct outcome *fault_run(const struct fault *fault)
+{
+    memset(&outcome, 0, sizeof(outcome));
+    if (!cpu_has(fault->needs)) {
+        outcome.verdict = SKIP;
+        print_to(outcome.reason, sizeof(outcome.reason), "this CPU has no %s",
+                 feature_name(fault->needs));
+        return &outcome;
+    }
+    run(fault);
+    const char *deviation = deviation_reason(fault->name);
+    if (outcome.verdict == FAIL && deviation)
+        outcome.verdict = KNOWN;
+    return &outcome;
+}
+
+const struct record *fault_last_trap(void)
+{
+    return any_trap ? &last_trap : NULL;
+}

@@ -1,0 +1,57 @@
+// GDT and TSS. The selectors are in x86.def.
+#include "gdt.h"
+
+#include "cpu.h"
+#include "x86.h"
+
+// Descriptor fields: SDM vol. 3, figures 3-8 and 7-4.
+#define DESCRIPTOR_P (1ul << 47)
+#define DESCRIPTOR_DPL3 (3ul << 45)
+#define DESCRIPTOR_S (1ul << 44)
+#define DESCRIPTOR_L (1ul << 53)
+#define DESCRIPTOR_D (1ul << 54)
+#define DESCRIPTOR_G (1ul << 55)
+#define DESCRIPTOR_LIMIT_4G (0x000F00000000FFFFul | DESCRIPTOR_G)
+#define TYPE_DATA_RW (0x2ul << 40)
+#define TYPE_CODE_ER (0xAul << 40)
+#define TYPE_TSS_AVAILABLE (0x9ul << 40)
+
+static uint64_t *slot(struct cpu *cpu, unsigned selector)
+{
+    return &cpu->gdt[selector / 8];
+}
+
+static void set_tss_descriptor(struct cpu *cpu)
+{
+    uint64_t base = (uint64_t)&cpu->tss;
+    uint64_t *descriptor = slot(cpu, SELECTOR_TSS);
+    descriptor[0] = (sizeof(cpu->tss) - 1) | (base & 0xFFFFFF) << 16 | TYPE_TSS_AVAILABLE |
+                    DESCRIPTOR_P | (base >> 24 & 0xFF) << 56;
+    descriptor[1] = base >> 32;
+}
+
+void gdt_init(void)
+{
+    struct cpu *cpu = this_cpu();
+    const uint64_t data = DESCRIPTOR_LIMIT_4G | DESCRIPTOR_P | DESCRIPTOR_S | TYPE_DATA_RW;
+    const uint64_t code = DESCRIPTOR_LIMIT_4G | DESCRIPTOR_P | DESCRIPTOR_S | TYPE_CODE_ER;
+    *slot(cpu, SELECTOR_KERNEL_CODE) = code | DESCRIPTOR_L;
+    *slot(cpu, SELECTOR_KERNEL_DATA) = data | DESCRIPTOR_D;
+    *slot(cpu, SELECTOR_USER_CODE32) = code | DESCRIPTOR_D | DESCRIPTOR_DPL3;
+    *slot(cpu, SELECTOR_USER_DATA) = data | DESCRIPTOR_D | DESCRIPTOR_DPL3;
+    *slot(cpu, SELECTOR_USER_CODE) = code | DESCRIPTOR_L | DESCRIPTOR_DPL3;
+    *slot(cpu, SELECTOR_NOT_PRESENT) = (data | DESCRIPTOR_D) & ~DESCRIPTOR_P;
+
+    cpu->tss = (struct tss){
+        .rsp[0] = KERNEL_STACK_HIGH,
+        .ist[0] = DF_STACK_HIGH,
+        .ist[1] = MC_STACK_HIGH,
+        .io_map_base = sizeof(struct tss), // beyond the limit: no port is open to ring 3
+    };
+    set_tss_descriptor(cpu);
+
+    const struct descriptor_register gdtr = {sizeof(cpu->gdt) - 1, (uint64_t)cpu->gdt};
+    lgdt(&gdtr);
+    set_segments(SELECTOR_KERNEL_CODE, SELECTOR_KERNEL_DATA);
+    ltr(SELECTOR_TSS);
+}

@@ -1,0 +1,48 @@
+// The IDT: 256 interrupt gates.
+#include "idt.h"
+
+#include "vectors.h"
+#include "x86.h"
+
+#define STUB_SIZE 16
+
+/// The first of the 256 stubs of asm/stubs.asm, STUB_SIZE bytes each.
+extern const char isr_0_DE[];
+
+static struct gate idt[VECTOR_COUNT];
+
+/// INT3, INTO and the user vector are for ring 3 to use; INT n with any other is #GP there.
+static unsigned gate_dpl(unsigned vector)
+{
+    return vector == VECTOR_BP || vector == VECTOR_OF || vector == VECTOR_USER ? 3 : 0;
+}
+
+void idt_init(void)
+{
+    for (unsigned vector = 0; vector < VECTOR_COUNT; vector++) {
+        uint64_t stub = (uint64_t)isr_0_DE + vector * STUB_SIZE;
+        const struct vector_info *info = vector_info(vector);
+        idt[vector] = (struct gate){
+            .offset_low = (uint16_t)stub,
+            .offset_middle = (uint16_t)(stub >> 16),
+            .offset_high = (uint32_t)(stub >> 32),
+            .selector = SELECTOR_KERNEL_CODE,
+            .ist = info ? (uint8_t)info->ist : 0,
+            .attributes =
+                (uint8_t)(GATE_P | gate_dpl(vector) << GATE_DPL_SHIFT | GATE_INTERRUPT),
+        };
+    }
+    const struct descriptor_register idtr = {sizeof(idt) - 1, (uint64_t)idt};
+    lidt(&idtr);
+}
+
+struct gate *idt_gate(unsigned vector)
+{
+    return &idt[vector];
+}
+
+uint64_t gate_offset(const struct gate *gate)
+{
+    return (uint64_t)gate->offset_high << 32 | (uint64_t)gate->offset_middle << 16 |
+           gate->offset_low;
+}

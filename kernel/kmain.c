@@ -1,0 +1,58 @@
+// From the boot loader to the prompt, in the order in which one thing needs the other.
+#include <stdint.h>
+
+#include "acpi.h"
+#include "apic.h"
+#include "bootinfo.h"
+#include "cpu.h"
+#include "gdt.h"
+#include "idt.h"
+#include "keyboard.h"
+#include "memory.h"
+#include "monitor.h"
+#include "paging.h"
+#include "pic.h"
+#include "print.h"
+#include "screen.h"
+#include "serial.h"
+#include "symbols.h"
+#include "timer.h"
+#include "x86.h"
+
+/// On start.asm's stack, with the boot mapping: up to the kernel's own tables. Returns their CR3.
+uint64_t boot_main(uint64_t information);
+
+/// On the kernel stack: the rest, to the prompt.
+_Noreturn void kmain(void);
+
+uint64_t boot_main(uint64_t information)
+{
+    serial_init();
+    bootinfo_init(information);
+    screen_init_early();
+    memory_init();
+    cpu_detect();
+    return paging_init();
+}
+
+void kmain(void)
+{
+    char run[256];
+    cpu_init();
+    gdt_init();
+    idt_init();
+    screen_remap();
+    symbols_init();
+    pic_init();
+    acpi_init();
+    apic_init();
+    timer_init();
+    keyboard_init();
+    serial_enable_interrupts();
+    sti();
+
+    print("Barestub: an x86-64 interrupt path, by hand. Type `help`, or `tour`.\n");
+    if (bootinfo_option("run", run, sizeof(run)))
+        monitor_run(run);
+    monitor();
+}

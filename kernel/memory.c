@@ -1,0 +1,79 @@
+// The pool of frames: a bump allocator over one piece of RAM.
+#include "memory.h"
+
+#include <stdbool.h>
+
+#include "bootinfo.h"
+#include "layout.h"
+#include "paging.h"
+#include "panic.h"
+#include "string.h"
+
+#define BOOT_MAPPING_END (1ul << 30) // start.asm maps this much of RAM in the kernel's half
+
+static uint64_t pool_physical;
+static char *pool; ///< the same memory, as it is mapped now
+static size_t pool_used;
+
+/// If [*base, *base + POOL_SIZE) overlaps the range, move *base behind it.
+static bool step_over(uint64_t *base, uint64_t range, size_t size)
+{
+    if (size == 0 || *base >= range + size || range >= *base + POOL_SIZE)
+        return false;
+    *base = (range + size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+    return true;
+}
+
+/// What the pool must not cover: the kernel, and the symbols where the boot loader put them.
+static bool step_over_used(uint64_t *base)
+{
+    return step_over(base, 0, 1ul << 20) ||
+           step_over(base, (uint64_t)kernel_start - KERNEL_BASE,
+                     (size_t)(kernel_end - kernel_start)) ||
+           step_over(base, bootinfo.symtab, bootinfo.symtab_size) ||
+           step_over(base, bootinfo.strtab, bootinfo.strtab_size);
+}
+
+void memory_init(void)
+{
+    for (size_t i = 0; i < bootinfo.available_count; i++) {
+        uint64_t base = (bootinfo.available[i].base + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+        uint64_t end = bootinfo.available[i].base + bootinfo.available[i].length;
+        if (end > BOOT_MAPPING_END)
+            end = BOOT_MAPPING_END;
+        while (step_over_used(&base))
+            ;
+        if (base + POOL_SIZE <= end) {
+            pool_physical = base;
+            pool = (char *)(KERNEL_BASE + base);
+            return;
+        }
+    }
+    panic("too little memory: %lu MiB of RAM in one piece between 1 MiB and 1 GiB are needed.\n"
+          "Give the machine 32 MiB or more.",
+          POOL_SIZE >> 20);
+}
+
+void memory_remap(void)
+{
+    pool = (char *)POOL_BASE;
+}
+
+void *memory_frame(void)
+{
+    if (pool_used == POOL_SIZE)
+        panic("the pool of %lu MiB for page tables and stacks is empty", POOL_SIZE >> 20);
+    void *frame = pool + pool_used;
+    pool_used += PAGE_SIZE;
+    return memset(frame, 0, PAGE_SIZE);
+}
+
+uint64_t memory_physical(const void *frame)
+{
+    return pool_physical + (uint64_t)((const char *)frame - pool);
+}
+
+void *memory_virtual(uint64_t physical)
+{
+    return pool + (physical - pool_physical);
+}

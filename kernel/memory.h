@@ -1,0 +1,21 @@
+// Physical memory: one pool, taken from the boot loader's memory map, handed out in frames of
+// 4 KiB and never given back.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define POOL_SIZE (4ul << 20)
+
+/// Take the pool. Panics in words if the machine has too little memory.
+void memory_init(void);
+
+/// paging_init() has mapped the pool at POOL_BASE: that is its address from now on.
+void memory_remap(void);
+
+/// A zeroed frame of the pool. Panics in words when the pool is empty.
+void *memory_frame(void);
+
+/// The physical address of @frame, and the frame of the pool at @physical.
+uint64_t memory_physical(const void *frame);
+void *memory_virtual(uint64_t physical);

@@ -1,0 +1,119 @@
+// The prompt: splitting lines into commands, finding them, completing and suggesting names.
+#include "monitor.h"
+
+#include <stdbool.h>
+
+#include "commands.h"
+#include "faults.h"
+#include "line.h"
+#include "print.h"
+#include "string.h"
+#include "suggest.h"
+
+static const char *command_name(size_t index)
+{
+    return index < command_count ? commands[index].name : NULL;
+}
+
+static const char *fault_name(size_t index)
+{
+    const struct fault *fault = fault_first() + index;
+    return fault < fault_end() ? fault->name : NULL;
+}
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < command_count; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+/// Cut the first word off *text and return it; *text is left at the rest, without leading spaces.
+static char *cut_word(char **text)
+{
+    char *word = *text;
+    while (*word == ' ')
+        word++;
+    char *end = word;
+    while (*end && *end != ' ')
+        end++;
+    char *rest = end;
+    while (*rest == ' ')
+        rest++;
+    *end = '\0';
+    *text = rest;
+    return word;
+}
+
+static void strip_end(char *text)
+{
+    size_t length = strlen(text);
+    while (length > 0 && text[length - 1] == ' ')
+        text[--length] = '\0';
+}
+
+static void run_command(char *text)
+{
+    const char *name = cut_word(&text);
+    strip_end(text);
+    if (name[0] == '\0')
+        return;
+    const struct command *command = find_command(name);
+    if (command == NULL) {
+        print("There is no command \"%s\".", name);
+        suggest(name, command_name);
+        print(" `help` lists them all.\n");
+        command_failed();
+    } else if (command->takes == TAKES_NOTHING && text[0]) {
+        print("`%s` takes no argument, got \"%s\".\n", name, text);
+        command_failed();
+    } else {
+        command->run(text);
+    }
+}
+
+void monitor_run(const char *line)
+{
+    char copy[512];
+    print_to(copy, sizeof(copy), "%s", line);
+    char *rest = copy;
+    while (rest) {
+        char *command = rest;
+        rest = NULL;
+        for (char *c = command; *c; c++) {
+            if (*c == ';') {
+                *c = '\0';
+                rest = c + 1;
+                break;
+            }
+        }
+        run_command(command);
+    }
+}
+
+/// A command in the first place, behind it what that command takes.
+static const char *complete(const char *line, size_t index)
+{
+    char copy[LINE_SIZE];
+    size_t start = 0;
+    for (size_t i = 0; line[i]; i++)
+        if (line[i] == ';')
+            start = i + 1;
+    print_to(copy, sizeof(copy), "%s", line + start);
+    char *rest = copy;
+    const char *name = cut_word(&rest);
+    if (name[0] == '\0')
+        return command_name(index);
+    const struct command *command = find_command(name);
+    return command && command->takes == TAKES_FAULT && rest[0] == '\0' ? fault_name(index) : NULL;
+}
+
+void monitor(void)
+{
+    char line[LINE_SIZE];
+    for (;;) {
+        line_read("barestub> ", line, complete);
+        monitor_run(line);
+    }
+}

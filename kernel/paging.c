@@ -1,0 +1,138 @@
+// The kernel's page tables. Four levels, 4 KiB pages: SDM vol. 3, 4.5.
+#include "paging.h"
+
+#include "cpu.h"
+#include "layout.h"
+#include "memory.h"
+
+#define LEVELS 4
+#define INDEX_MASK 0x1FFul
+// Bit 51 is reserved where MAXPHYADDR is below 52: SDM vol. 3, table 4-20.
+#define PTE_RESERVED (1ul << 51)
+
+// No access of these is both writable and executable.
+#define READ_EXECUTE PTE_P
+#define READ_ONLY (PTE_P | PTE_XD)
+#define READ_WRITE (PTE_P | PTE_RW | PTE_XD)
+
+static uint64_t *root;
+static uint64_t device_next = DEVICE_BASE;
+
+static unsigned table_index(uint64_t address, unsigned level)
+{
+    return (unsigned)(address >> (12 + 9 * level) & INDEX_MASK);
+}
+
+/// The entry for @address in the lowest table. Tables allow everything: the lowest entry decides.
+static uint64_t *entry_or_new(uint64_t address)
+{
+    uint64_t *table = root;
+    for (unsigned level = LEVELS - 1; level > 0; level--) {
+        uint64_t *entry = &table[table_index(address, level)];
+        if (!(*entry & PTE_P))
+            *entry = memory_physical(memory_frame()) | PTE_US | PTE_RW | PTE_P;
+        table = memory_virtual(*entry & PTE_ADDRESS);
+    }
+    return &table[table_index(address, 0)];
+}
+
+uint64_t *paging_entry(const void *address)
+{
+    if (root == NULL)
+        return NULL;
+    uint64_t *table = root;
+    for (unsigned level = LEVELS - 1; level > 0; level--) {
+        uint64_t entry = table[table_index((uint64_t)address, level)];
+        if (!(entry & PTE_P))
+            return NULL;
+        table = memory_virtual(entry & PTE_ADDRESS);
+    }
+    return &table[table_index((uint64_t)address, 0)];
+}
+
+static void map(uint64_t address, uint64_t physical, size_t size, uint64_t access)
+{
+    for (size_t offset = 0; offset < size; offset += PAGE_SIZE)
+        *entry_or_new(address + offset) = (physical + offset) | access;
+}
+
+static void map_new(uint64_t address, size_t size, uint64_t access)
+{
+    for (size_t offset = 0; offset < size; offset += PAGE_SIZE)
+        *entry_or_new(address + offset) = memory_physical(memory_frame()) | access;
+}
+
+static void map_image(char *start, char *end, uint64_t access)
+{
+    map((uint64_t)start, (uint64_t)start - KERNEL_BASE, (size_t)(end - start), access);
+}
+
+static void map_cpu_region(void)
+{
+    map_new(CPU_BASE, PAGE_SIZE, READ_WRITE);
+    map_new(KERNEL_STACK_LOW, KERNEL_STACK_HIGH - KERNEL_STACK_LOW, READ_WRITE);
+    map_new(DF_STACK_LOW, DF_STACK_HIGH - DF_STACK_LOW, READ_WRITE);
+    map_new(MC_STACK_LOW, MC_STACK_HIGH - MC_STACK_LOW, READ_WRITE);
+}
+
+static void map_user_region(void)
+{
+    map((uint64_t)user_text_start, (uint64_t)user_text_physical,
+        (size_t)(user_text_end - user_text_start), READ_EXECUTE | PTE_US);
+    map_new(USER_STACK_LOW, USER_STACK_HIGH - USER_STACK_LOW, READ_WRITE | PTE_US);
+#define NOTE(text)
+#define FAULT_PAGE(name, address, access) map_new(address, PAGE_SIZE, access);
+#include "fault_pages.def"
+#undef FAULT_PAGE
+#undef NOTE
+}
+
+uint64_t paging_init(void)
+{
+    root = memory_frame();
+    map_image(text_start, text_end, READ_EXECUTE);
+    map_image(rodata_start, rodata_end, READ_ONLY);
+    map_image(data_start, data_end, READ_WRITE);
+    map(POOL_BASE, memory_physical(root), POOL_SIZE, READ_WRITE); // its first frame is the root
+    map_cpu_region();
+    map_user_region();
+
+    uint64_t root_physical = memory_physical(root);
+    memory_remap();
+    root = memory_virtual(root_physical);
+    return root_physical;
+}
+
+void *paging_map_physical(uint64_t physical, size_t length, bool uncached)
+{
+    uint64_t offset = physical & (PAGE_SIZE - 1);
+    uint64_t address = device_next;
+    size_t size = (offset + length + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+    map(address, physical - offset, size, READ_WRITE | (uncached ? PTE_PCD | PTE_PWT : 0));
+    device_next += size + PAGE_SIZE; // a gap: an access beyond the end must not go unnoticed
+    return (void *)(address + offset);
+}
+
+bool paging_peek(uint64_t address, uint8_t *byte)
+{
+    const volatile uint8_t *source = (const volatile uint8_t *)address;
+    if (!paging_readable((const void *)address, 1))
+        return false;
+    if (cpu_has(FEATURE_SMAP))
+        stac();
+    *byte = *source;
+    if (cpu_has(FEATURE_SMAP))
+        clac();
+    return true;
+}
+
+bool paging_readable(const void *address, size_t length)
+{
+    for (uint64_t page = (uint64_t)address & ~(PAGE_SIZE - 1); page < (uint64_t)address + length;
+         page += PAGE_SIZE) {
+        const uint64_t *entry = paging_entry((const void *)page);
+        if (entry == NULL || !(*entry & PTE_P))
+            return false;
+    }
+    return true;
+}

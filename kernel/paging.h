@@ -1,0 +1,33 @@
+// Page tables: 4 KiB pages, no page both writable and executable, an unmapped guard page below
+// every stack, page 0 and the identity map gone. SDM vol. 3, 4.5.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "x86.h"
+
+#define PAGE_SIZE 4096ul
+
+// The entry's upper half; the low bits are in x86.def. SDM vol. 3, table 4-20.
+#define PTE_XD (1ul << 63)
+#define PTE_ADDRESS 0x000FFFFFFFFFF000ul
+
+/// Build the kernel's own tables, and return the physical address for CR3. Needs memory_init(). The
+/// pool must not be touched until CR3 is loaded: it moves. The boot mapping is gone then.
+uint64_t paging_init(void);
+
+/// Map @length bytes of device memory or firmware tables at @physical (any alignment) for ring 0,
+/// never executable, uncached if @uncached. Returns where @physical is now; never fails.
+void *paging_map_physical(uint64_t physical, size_t length, bool uncached);
+
+/// The page-table entry that maps @address, or null if no table reaches it.
+uint64_t *paging_entry(const void *address);
+
+/// Whether ring 0 may read @length bytes at @address without a page fault.
+bool paging_readable(const void *address, size_t length);
+
+/// Read the byte at @address, ring 3's pages included, for which SMAP needs AC: SDM vol. 3, 4.6.1.
+/// Returns false, and leaves @byte alone, if nothing is mapped there.
+bool paging_peek(uint64_t address, uint8_t *byte);

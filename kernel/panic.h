@@ -1,0 +1,10 @@
+// The end of the road: a complete report, then halt.
+#pragma once
+
+#include "regs.h"
+
+/// Report the unhandled trap @regs in full and halt. A trap on the way prints one line and halts.
+_Noreturn void panic_trap(const struct regs *regs);
+
+/// Report @format (as print()) with a backtrace and halt: for what is no trap.
+_Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2)));

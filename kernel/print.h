@@ -1,0 +1,16 @@
+// Formatted text to the console and into buffers.
+#pragma once
+
+#include <stdarg.h>
+#include <stddef.h>
+
+/// Print to the console. Conversions: %s %c %d %u %x %%, `l` for 64-bit integers, `0` and `-`
+/// flags, width and `*` width, and a precision for %s. Anything else is printed as it stands.
+void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/// The same into @buffer of @size bytes, always terminated. Returns the length written.
+size_t print_to(char *buffer, size_t size, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/// The same as print_to() with the arguments in @arguments.
+size_t print_to_v(char *buffer, size_t size, const char *format, va_list arguments);

@@ -1,0 +1,65 @@
+// Taking down a trap.
+#include "record.h"
+
+#include "apic.h"
+#include "paging.h"
+#include "print.h"
+#include "vectors.h"
+#include "x86.h"
+
+// Opcodes: SDM vol. 2, INT n/INTO/INT3.
+#define OPCODE_INT3 0xCC
+#define OPCODE_INT 0xCD
+#define OPCODE_INTO 0xCE
+
+#define FIRST_INTERRUPT_VECTOR 32
+
+/// For a vector without a code nothing in the frame tells INT n from an exception: the bytes in
+/// front of the saved RIP do. With a code, the entry path has seen whether it was there.
+static bool is_software_interrupt(const struct regs *regs)
+{
+    const struct vector_info *info = vector_info(regs->vector);
+    if (info && info->has_error_code)
+        return regs->slot_opened;
+    uint8_t last = 0, before = 0;
+    paging_peek(regs->rip - 1, &last);
+    paging_peek(regs->rip - 2, &before);
+    return (before == OPCODE_INT && last == regs->vector) ||
+           (regs->vector == VECTOR_BP && last == OPCODE_INT3) ||
+           (regs->vector == VECTOR_OF && last == OPCODE_INTO);
+}
+
+static enum origin find_origin(const struct regs *regs)
+{
+    if (regs->vector >= FIRST_INTERRUPT_VECTOR && apic_in_service(regs->vector))
+        return ORIGIN_IRQ;
+    return is_software_interrupt(regs) ? ORIGIN_INT : ORIGIN_CPU;
+}
+
+void record_take(struct record *record, const struct regs *regs)
+{
+    const struct vector_info *info = vector_info(regs->vector);
+    *record = (struct record){
+        .regs = *regs,
+        .address = (uint64_t)regs,
+        .cr2 = read_cr2(),
+        .dr6 = read_dr6(),
+        .origin = find_origin(regs),
+        .code_pushed = info && info->has_error_code && !regs->slot_opened,
+    };
+}
+
+void record_print(const struct record *record, const char *name)
+{
+    static const char *const origins[] = {"cpu", "int", "irq"};
+    const struct regs *regs = &record->regs;
+    print("trap: name=%s vector=%u error=", name, regs->vector);
+    print(record->code_pushed ? "0x%lx" : "none", regs->error_code);
+    print(" rip=0x%lx cs=0x%lx rflags=0x%lx rsp=0x%lx ss=0x%lx", regs->rip, regs->cs,
+          regs->rflags, regs->rsp, regs->ss);
+    if (regs->vector == VECTOR_PF)
+        print(" cr2=0x%lx", record->cr2);
+    if (regs->vector == VECTOR_DB)
+        print(" dr6=0x%lx", record->dr6);
+    print(" origin=%s\n", origins[record->origin]);
+}

@@ -1,0 +1,24 @@
+// What was seen of one trap, kept after its stack is gone.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "regs.h"
+
+/// Who asked for the trap: an exception of the CPU, an instruction (INT n, INT3, INTO), a device.
+enum origin { ORIGIN_CPU, ORIGIN_INT, ORIGIN_IRQ };
+
+struct record {
+    struct regs regs;
+    uint64_t address; ///< where `regs` lay on the stack
+    uint64_t cr2, dr6;
+    enum origin origin;
+    bool code_pushed; ///< the CPU pushed an error code
+};
+
+/// Take down the trap whose frame is @regs, from its handler.
+void record_take(struct record *record, const struct regs *regs);
+
+/// The `trap:` line for programs, under the name of the fault that raised it.
+void record_print(const struct record *record, const char *name);

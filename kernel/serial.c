@@ -1,0 +1,172 @@
+// The driver of COM1, a 16550 UART. The register names are those of the PC16550D data sheet,
+// section 8.
+#include "serial.h"
+
+#include <stdbool.h>
+
+#include "apic.h"
+#include "ecma48.h"
+#include "input.h"
+#include "trap.h"
+#include "x86.h"
+
+#define COM1     0x3F8
+#define COM1_IRQ 4
+
+// Registers: PC16550D, table II.
+enum {
+    RBR = COM1 + 0, // receiver buffer, read
+    THR = COM1 + 0, // transmitter holding, write
+    DLL = COM1 + 0, // divisor latch, while LCR.DLAB is set
+    DLM = COM1 + 1,
+    IER = COM1 + 1, // interrupt enable
+    FCR = COM1 + 2, // FIFO control
+    LCR = COM1 + 3, // line control
+    MCR = COM1 + 4, // modem control
+    LSR = COM1 + 5, // line status
+    SCR = COM1 + 7, // scratch
+};
+
+// Register bits: PC16550D, 8.1 to 8.8.
+#define IER_ERBFI    0x01 // received data available
+#define FCR_ENABLE   0x01 // the receiver's trigger level is then one byte
+#define FCR_RX_RESET 0x02
+#define FCR_TX_RESET 0x04
+#define LCR_8N1      0x03
+#define LCR_DLAB     0x80
+#define MCR_DTR      0x01
+#define MCR_RTS      0x02
+#define MCR_OUT2     0x08 // gates the interrupt line on a PC
+#define LSR_DR       0x01 // data ready
+#define LSR_THRE     0x20 // transmitter holding register empty
+
+#define DIVISOR_115200 1
+
+// What a terminal sends for the keys that are no plain ASCII.
+#define ASCII_DEL 0x7F
+enum { TERMINAL_HOME = 1, TERMINAL_DELETE = 3, TERMINAL_END = 4 };
+
+static bool present;
+
+// Where no device answers, reads give all ones, whatever was written.
+static bool scratch_keeps(uint8_t value)
+{
+    outb(SCR, value);
+    return inb(SCR) == value;
+}
+
+void serial_init(void)
+{
+    present = scratch_keeps(0x5A) && scratch_keeps(0xA5);
+    if (!present)
+        return;
+    outb(LCR, LCR_DLAB | LCR_8N1);
+    outb(DLL, DIVISOR_115200);
+    outb(DLM, 0);
+    outb(LCR, LCR_8N1);
+    outb(IER, 0);
+    outb(FCR, FCR_ENABLE | FCR_RX_RESET | FCR_TX_RESET);
+    outb(MCR, MCR_DTR | MCR_RTS | MCR_OUT2);
+}
+
+static void send(char byte)
+{
+    while (!(inb(LSR) & LSR_THRE))
+        pause();
+    outb(THR, (uint8_t)byte);
+}
+
+void serial_write(const char *text, size_t length)
+{
+    if (!present)
+        return;
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] == '\n')
+            send('\r');
+        send(text[i]);
+    }
+}
+
+static int character_key(uint8_t byte)
+{
+    switch (byte) {
+    case '\r':
+        return '\n';
+    case ASCII_DEL:
+        return '\b';
+    default:
+        return byte;
+    }
+}
+
+static int edit_key(unsigned parameter)
+{
+    switch (parameter) {
+    case TERMINAL_HOME:
+        return KEY_HOME;
+    case TERMINAL_DELETE:
+        return KEY_DELETE;
+    case TERMINAL_END:
+        return KEY_END;
+    default:
+        return 0;
+    }
+}
+
+static int sequence_key(uint8_t final, unsigned parameter)
+{
+    switch (final) {
+    case 'A':
+        return KEY_UP;
+    case 'B':
+        return KEY_DOWN;
+    case 'C':
+        return KEY_RIGHT;
+    case 'D':
+        return KEY_LEFT;
+    case 'F':
+        return KEY_END;
+    case 'H':
+        return KEY_HOME;
+    case '~':
+        return edit_key(parameter);
+    default:
+        return 0;
+    }
+}
+
+// The key that @byte completes, or 0.
+static int receive(uint8_t byte)
+{
+    static struct ecma48 parser;
+    switch (ecma48_feed(&parser, byte)) {
+    case ECMA48_CHARACTER:
+        return character_key(byte);
+    case ECMA48_SEQUENCE:
+        return sequence_key(byte, parser.parameter);
+    default:
+        return 0;
+    }
+}
+
+// Empty the FIFO: with a byte left in it, the line would stay high and give no further edge.
+static void serial_trap(struct regs *regs)
+{
+    (void)regs;
+    while (inb(LSR) & LSR_DR) {
+        int key = receive(inb(RBR));
+        if (key)
+            input_put(key);
+    }
+    apic_eoi();
+}
+
+void serial_enable_interrupts(void)
+{
+    if (!present)
+        return;
+    trap_handler(VECTOR_COM1, serial_trap);
+    apic_route(COM1_IRQ, VECTOR_COM1);
+    // Last: with data waiting, this raises the line at once, and the edge must find it unmasked.
+    outb(IER, IER_ERBFI);
+}

@@ -1,0 +1,70 @@
+// A search through the ELF symbol table. System V ABI, chapter 4.
+#include "symbols.h"
+
+#include "bootinfo.h"
+#include "layout.h"
+#include "paging.h"
+#include "print.h"
+
+struct elf64_sym {
+    uint32_t st_name;
+    uint8_t st_info, st_other;
+    uint16_t st_shndx;
+    uint64_t st_value, st_size;
+};
+
+#define STT_NOTYPE 0
+#define STT_FUNC 2
+#define SHN_UNDEF 0
+#define SHN_ABS 0xFFF1
+
+static const struct elf64_sym *symbols;
+static const char *names;
+static size_t symbol_count;
+
+void symbols_init(void)
+{
+    if (bootinfo.symtab_size == 0)
+        return;
+    symbols = paging_map_physical(bootinfo.symtab, bootinfo.symtab_size, false);
+    names = paging_map_physical(bootinfo.strtab, bootinfo.strtab_size, false);
+    symbol_count = bootinfo.symtab_size / sizeof(*symbols);
+}
+
+/// A function covers its size; a label of hand-written code all that follows it.
+static bool covers(const struct elf64_sym *symbol, uint64_t address)
+{
+    unsigned type = symbol->st_info & 0xF;
+    if (symbol->st_shndx == SHN_UNDEF || symbol->st_shndx == SHN_ABS ||
+        symbol->st_name >= bootinfo.strtab_size || address < symbol->st_value)
+        return false;
+    if (type == STT_FUNC)
+        return address - symbol->st_value < symbol->st_size;
+    return type == STT_NOTYPE && address - symbol->st_value < PAGE_SIZE;
+}
+
+/// Functions first, then the nearest label.
+static bool better(const struct elf64_sym *a, const struct elf64_sym *b)
+{
+    if (b == NULL || (a->st_info & 0xF) != (b->st_info & 0xF))
+        return b == NULL || (a->st_info & 0xF) == STT_FUNC;
+    return a->st_value > b->st_value;
+}
+
+static bool is_code(uint64_t address)
+{
+    return (address >= (uint64_t)text_start && address < (uint64_t)text_end) ||
+           (address >= (uint64_t)user_text_start && address < (uint64_t)user_text_end);
+}
+
+void symbols_describe(uint64_t address, char *text, size_t size)
+{
+    const struct elf64_sym *best = NULL;
+    for (size_t i = 0; is_code(address) && i < symbol_count; i++)
+        if (covers(&symbols[i], address) && better(&symbols[i], best))
+            best = &symbols[i];
+    if (best)
+        print_to(text, size, "%s+0x%lx", names + best->st_name, address - best->st_value);
+    else
+        print_to(text, size, "?");
+}

@@ -1,0 +1,28 @@
+// vectors.def as a table.
+#include "vectors.h"
+
+#include <stddef.h>
+
+enum error_code { NONE, CODE };
+
+const struct vector_info *vector_info(unsigned vector)
+{
+#define NOTE(text)
+#define VECTOR(number, mnemonic, name, class, code, ist)                                           \
+    [number] = {#mnemonic, name, class, code == CODE, ist},
+    static const struct vector_info table[VECTOR_COUNT] = {
+#include "vectors.def"
+    };
+#undef VECTOR
+#undef NOTE
+    return table[vector].name ? &table[vector] : NULL;
+}
+
+const char *vector_class_name(enum vector_class class)
+{
+    static const char *const names[] = {
+        [FAULT] = "Fault",         [TRAP] = "Trap",           [FAULT_OR_TRAP] = "Fault or Trap",
+        [ABORT] = "Abort",         [INTERRUPT] = "Interrupt",
+    };
+    return names[class];
+}

@@ -1,0 +1,195 @@
+// Instructions that C cannot say, one inline function each, under their manual names, and the
+// architecture's constants from x86.def.
+#pragma once
+
+#include <stdint.h>
+
+#define NOTE(text)
+#define CONSTANT(name, value) name = value,
+enum x86_constant {
+#include "x86.def"
+};
+#undef CONSTANT
+#undef NOTE
+
+static inline void outb(uint16_t port, uint8_t value)
+{
+    __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port) : "memory");
+}
+
+static inline void outw(uint16_t port, uint16_t value)
+{
+    __asm__ volatile("outw %0, %1" : : "a"(value), "Nd"(port) : "memory");
+}
+
+static inline void outl(uint16_t port, uint32_t value)
+{
+    __asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port) : "memory");
+}
+
+static inline uint8_t inb(uint16_t port)
+{
+    uint8_t value;
+    __asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port) : "memory");
+    return value;
+}
+
+static inline uint16_t inw(uint16_t port)
+{
+    uint16_t value;
+    __asm__ volatile("inw %1, %0" : "=a"(value) : "Nd"(port) : "memory");
+    return value;
+}
+
+static inline uint32_t inl(uint16_t port)
+{
+    uint32_t value;
+    __asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port) : "memory");
+    return value;
+}
+
+static inline void cli(void)
+{
+    __asm__ volatile("cli" : : : "memory");
+}
+
+static inline void sti(void)
+{
+    __asm__ volatile("sti" : : : "memory");
+}
+
+static inline void hlt(void)
+{
+    __asm__ volatile("hlt" : : : "memory");
+}
+
+/// Wait for an interrupt without a gap in which it could be missed: STI holds interrupts off
+/// until the instruction after it has executed.
+static inline void sti_hlt(void)
+{
+    __asm__ volatile("sti\n\thlt" : : : "memory");
+}
+
+static inline void pause(void)
+{
+    __asm__ volatile("pause" : : : "memory");
+}
+
+static inline void clac(void)
+{
+    __asm__ volatile("clac" : : : "memory", "cc");
+}
+
+static inline void stac(void)
+{
+    __asm__ volatile("stac" : : : "memory", "cc");
+}
+
+/// The operand of LGDT, SGDT, LIDT and SIDT: SDM vol. 3, 2.4.
+struct descriptor_register {
+    uint16_t limit;
+    uint64_t base;
+} __attribute__((packed));
+
+static inline void lgdt(const struct descriptor_register *gdtr)
+{
+    __asm__ volatile("lgdt %0" : : "m"(*gdtr) : "memory");
+}
+
+static inline void lidt(const struct descriptor_register *idtr)
+{
+    __asm__ volatile("lidt %0" : : "m"(*idtr) : "memory");
+}
+
+static inline void ltr(uint16_t selector)
+{
+    __asm__ volatile("ltr %0" : : "rm"(selector) : "memory");
+}
+
+/// Load CS, by a far return, and all data segment registers. SDM vol. 3, 5.8.
+static inline void set_segments(uint64_t code, uint16_t data)
+{
+    __asm__ volatile("push %0\n\t"
+                     "lea 1f(%%rip), %%rax\n\t"
+                     "push %%rax\n\t"
+                     "lretq\n"
+                     "1:\n\t"
+                     "mov %1, %%ss\n\t"
+                     "mov %1, %%ds\n\t"
+                     "mov %1, %%es\n\t"
+                     "mov %1, %%fs\n\t"
+                     "mov %1, %%gs"
+                     :
+                     : "r"(code), "r"((uint32_t)data)
+                     : "rax", "memory");
+}
+
+static inline void invlpg(const void *address)
+{
+    __asm__ volatile("invlpg (%0)" : : "r"(address) : "memory");
+}
+
+static inline uint64_t rdmsr(uint32_t msr)
+{
+    uint32_t low, high;
+    __asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr) : "memory");
+    return (uint64_t)high << 32 | low;
+}
+
+static inline void wrmsr(uint32_t msr, uint64_t value)
+{
+    __asm__ volatile("wrmsr"
+                     :
+                     : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
+                     : "memory");
+}
+
+static inline uint64_t rdtsc(void)
+{
+    uint32_t low, high;
+    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+    return (uint64_t)high << 32 | low;
+}
+
+static inline void xsetbv(uint32_t index, uint64_t value)
+{
+    __asm__ volatile("xsetbv"
+                     :
+                     : "c"(index), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
+                     : "memory");
+}
+
+struct cpuid {
+    uint32_t eax, ebx, ecx, edx;
+};
+
+static inline struct cpuid cpuid(uint32_t leaf, uint32_t subleaf)
+{
+    struct cpuid out;
+    __asm__ volatile("cpuid"
+                     : "=a"(out.eax), "=b"(out.ebx), "=c"(out.ecx), "=d"(out.edx)
+                     : "a"(leaf), "c"(subleaf));
+    return out;
+}
+
+#define DEFINE_REGISTER(name)                                                                      \
+    static inline uint64_t read_##name(void)                                                       \
+    {                                                                                              \
+        uint64_t value;                                                                            \
+        __asm__ volatile("mov %%" #name ", %0" : "=r"(value) : : "memory");                        \
+        return value;                                                                              \
+    }                                                                                              \
+    static inline void write_##name(uint64_t value)                                                \
+    {                                                                                              \
+        __asm__ volatile("mov %0, %%" #name : : "r"(value) : "memory");                            \
+    }
+
+DEFINE_REGISTER(cr0)
+DEFINE_REGISTER(cr2)
+DEFINE_REGISTER(cr3)
+DEFINE_REGISTER(cr4)
+DEFINE_REGISTER(dr0)
+DEFINE_REGISTER(dr6)
+DEFINE_REGISTER(dr7)
+
+#undef DEFINE_REGISTER

@@ -1,0 +1,54 @@
+"""The machine that runs and tests use: QEMU's command line for one ISO and one firmware."""
+
+from __future__ import annotations
+
+import glob
+import os
+import shutil
+
+EMULATOR = "qemu-system-x86_64"
+
+# Port 0xF4: the kernel writes one of these to end QEMU, which then exits with (value << 1) | 1.
+POWER_OFF = 0x10 << 1 | 1
+POWER_OFF_AFTER_FAILURE = 0x11 << 1 | 1
+
+# Where distributions put the UEFI firmware: OVMF_CODE beside its OVMF_VARS.
+OVMF_CODE = (
+    "/usr/share/OVMF/OVMF_CODE_4M.fd",
+    "/usr/share/OVMF/OVMF_CODE.fd",
+    "/usr/share/edk2/ovmf/OVMF_CODE*.fd",
+    "/usr/share/edk2/x64/OVMF_CODE*.fd",
+)
+
+
+class NoFirmware(Exception):
+    """There is no OVMF on this system."""
+
+
+def ovmf() -> tuple[str, str]:
+    """Return the paths of the UEFI firmware's code and of the variables that belong to it."""
+    for pattern in OVMF_CODE:
+        for code in sorted(glob.glob(pattern)):
+            variables = code.replace("OVMF_CODE", "OVMF_VARS")
+            if "secboot" not in code and os.path.exists(variables):
+                return code, variables
+    raise NoFirmware("no UEFI firmware (OVMF) found: run scripts/deps uefi")
+
+
+def qemu_command(iso: str, uefi: bool, directory: str) -> list[str]:
+    """Return the command that starts QEMU on @iso without display, serial line or monitor.
+
+    With @uefi the firmware keeps its variables in a copy inside @directory. A reset ends QEMU.
+    """
+    command = [EMULATOR, "-cpu", "max", "-m", "128M", "-nodefaults", "-no-user-config"]
+    command += ["-vga", "std", "-no-reboot", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"]
+    if uefi:
+        code, variables = ovmf()
+        private = os.path.join(directory, "ovmf-vars.fd")
+        shutil.copyfile(variables, private)
+        command += ["-machine", "q35"]
+        command += ["-drive", f"if=pflash,format=raw,readonly=on,file={code}"]
+        command += ["-drive", f"if=pflash,format=raw,file={private}"]
+    else:
+        command += ["-machine", "pc", "-boot", "d"]
+    return command + ["-cdrom", iso]

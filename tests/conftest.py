@@ -1,0 +1,85 @@
+"""What all tests share: the built kernel, and machines at the monitor's prompt.
+
+Booting costs seconds under UEFI, so each firmware boots once in a test run; the machine's state
+at the prompt is saved, and every test goes on from there in a QEMU process of its own.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "scripts"))  # machine.py, which scripts/run uses as well
+
+from qemu import PROMPT, Qemu  # noqa: E402
+
+BUILD = Path(os.environ.get("BUILD", ROOT / "build"))
+
+
+@pytest.fixture(scope="session")
+def iso() -> str:
+    """The image that `make` has built."""
+    return str(BUILD / "barestub.iso")
+
+
+@pytest.fixture(scope="session")
+def elf() -> str:
+    """The kernel that `make` has built."""
+    return str(BUILD / "barestub.elf")
+
+
+@pytest.fixture(scope="session")
+def state(iso: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """state(firmware) is the path of the saved machine at the prompt."""
+    # The workers of pytest-xdist have a directory each, side by side.
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def make(firmware: str) -> str:
+        path = shared / f"state-{firmware}"
+        with open(shared / f"lock-{firmware}", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not path.exists():
+                with Qemu(iso, uefi=firmware == "uefi") as machine:
+                    machine.wait_for(PROMPT)
+                    partial = f"{path}.partial"
+                    machine.save_state(partial)
+                    os.rename(partial, path)
+        return str(path)
+
+    return make
+
+
+@pytest.fixture(params=["bios", "uefi"])
+def firmware(request: pytest.FixtureRequest) -> str:
+    """Runs the test under both."""
+    return request.param
+
+
+Start = Callable[..., "contextmanager[Qemu]"]
+
+
+@pytest.fixture(scope="session")
+def at_prompt(iso: str, state: Callable[[str], str]) -> Start:
+    """at_prompt(firmware="bios") is a machine of the test's own at the prompt."""
+
+    @contextmanager
+    def start(firmware: str = "bios") -> Iterator[Qemu]:
+        with Qemu(iso, uefi=firmware == "uefi", state=state(firmware)) as machine:
+            yield machine
+
+    return start
+
+
+@pytest.fixture
+def machine(at_prompt: Start) -> Iterator[Qemu]:
+    """A machine at the prompt, booted by the BIOS."""
+    with at_prompt() as running:
+        yield running

@@ -1,0 +1,9 @@
+; Endless recursion: the push that reaches the guard page faults, the #PF finds no stack to push its
+; frame on, and that is a double fault. Only its own IST stack makes it survivable.
+%include "fault.inc"
+
+fault   0, "df-stack-overflow", "the kernel stack runs into its guard page"
+        mov     rsp, KERNEL_STACK_LOW
+.here:  push    rax
+        done
+expect  DF, .here, code 0, cr2 KERNEL_STACK_LOW - 8, abandon

@@ -1,0 +1,238 @@
+"""QEMU as the tests drive it: the serial line, QMP, the log of every interrupt, saved states."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+
+import intlog
+from machine import EMULATOR, qemu_command
+
+TIMEOUT = 60  # seconds: generous, since a hang is the only thing that it must tell
+PROMPT = "barestub> "
+
+# The end of the echoed line, the whole lines of the answer, and the next prompt.
+ANSWER = re.compile(r"\n((?:[^\n]*\n)*?)" + re.escape(PROMPT))
+
+
+class Qemu:
+    """One QEMU process without a display. Use it in a `with`: it never outlives the block."""
+
+    def __init__(
+        self, iso: str, uefi: bool = False, state: str | None = None, options: tuple[str, ...] = ()
+    ) -> None:
+        """Boot @iso, or go on from @state, which save_state() wrote under the same firmware.
+        @options are added to QEMU's command line, where the last one counts."""
+        self._directory = tempfile.TemporaryDirectory(prefix="barestub-test-")
+        self._log = self._path("int.log")
+        self._errors = self._path("errors.txt")
+        self._text = ""
+        self._read = 0  # how much of the text wait_for() has consumed
+        self._changed = threading.Condition()
+        self.events: list[dict] = []
+
+        serial, serial_theirs = socket.socketpair()
+        control, control_theirs = socket.socketpair()
+        command = qemu_command(iso, uefi, self._directory.name) + ["-display", "none"]
+        command += ["-chardev", f"socket,id=serial,fd={serial_theirs.fileno()}"]
+        command += ["-serial", "chardev:serial"]
+        command += ["-chardev", f"socket,id=qmp,fd={control_theirs.fileno()}"]
+        command += ["-mon", "chardev=qmp,mode=control"]
+        command += ["-D", self._log]
+        if state:
+            # Only here: a firmware's own interrupts would fill the log with megabytes.
+            command += ["-d", "int,cpu_reset", "-incoming", f"exec:cat {shlex.quote(state)}"]
+        with open(self._errors, "w") as errors:
+            self.process = subprocess.Popen(
+                command + list(options),
+                stdin=subprocess.DEVNULL,
+                stdout=errors,
+                stderr=errors,
+                pass_fds=[serial_theirs.fileno(), control_theirs.fileno()],
+            )
+        serial_theirs.close()
+        control_theirs.close()
+        self._serial = serial
+        self._control = control
+        self._control.settimeout(TIMEOUT)
+        self._replies = control.makefile("r")
+        self._reader = threading.Thread(target=self._drain, daemon=True)
+        self._reader.start()
+        self.qmp("qmp_capabilities")
+        if state:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Wait until the state is loaded, and let the machine run: it was saved while stopped."""
+        end = time.monotonic() + TIMEOUT
+        while self.qmp("query-status")["status"] == "inmigrate":
+            assert time.monotonic() < end, self.report()
+            time.sleep(0.01)
+        self.qmp("cont")
+
+    def __enter__(self) -> Qemu:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
+        self._reader.join()
+        self._serial.close()
+        self._replies.close()
+        self._control.close()
+        self._directory.cleanup()
+
+    def _path(self, name: str) -> str:
+        return os.path.join(self._directory.name, name)
+
+    def _drain(self) -> None:
+        while data := self._receive():
+            with self._changed:
+                self._text += data.decode("ascii", "replace").replace("\r", "")
+                self._changed.notify_all()
+
+    def _receive(self) -> bytes:
+        try:
+            return self._serial.recv(65536)
+        except ConnectionResetError:
+            return b""
+
+    @property
+    def text(self) -> str:
+        """All that the guest has said on the serial line, without carriage returns."""
+        with self._changed:
+            return self._text
+
+    def report(self) -> str:
+        """What a failed test should show of this machine."""
+        with open(self._errors) as errors:
+            return (
+                f"QEMU status: {self.process.poll()}  events: {self.events}\n"
+                f"QEMU messages: {errors.read()}\nserial line:\n{self.text}"
+            )
+
+    def wait_for(self, pattern: str | re.Pattern[str], timeout: float = TIMEOUT) -> re.Match[str]:
+        """Wait until the guest has said @pattern (a regular expression, or a string for its
+        literal text) after all that was waited for before."""
+        regex = re.compile(re.escape(pattern)) if isinstance(pattern, str) else pattern
+        end = time.monotonic() + timeout
+        with self._changed:
+            while True:
+                if match := regex.search(self._text, self._read):
+                    self._read = match.end()
+                    return match
+                left = end - time.monotonic()
+                if left <= 0 or not self._reader.is_alive():
+                    break
+                self._changed.wait(min(left, 0.5))
+        reason = "timeout" if left <= 0 else "the machine has ended"
+        raise AssertionError(f"{reason}: {regex.pattern!r} did not come\n{self.report()}")
+
+    def type(self, line: str) -> None:
+        """Type @line and Enter on the serial line."""
+        self._serial.sendall(line.encode() + b"\r")
+
+    def ask(self, line: str, timeout: float = TIMEOUT) -> str:
+        """Type @line at the prompt; return what the monitor answers before the next prompt."""
+        self.type(line)
+        return self.wait_for(ANSWER, timeout).group(1)
+
+    def wait_exit(self, timeout: float = TIMEOUT) -> int:
+        """Wait until QEMU ends by itself; return its exit status."""
+        try:
+            status = self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"QEMU did not end\n{self.report()}") from None
+        self._reader.join()
+        self._read_events()
+        return status
+
+    def poweroff(self) -> int:
+        """Switch the machine off from its monitor; return QEMU's exit status."""
+        self.type("poweroff")
+        return self.wait_exit()
+
+    def _read_events(self) -> None:
+        messages = [json.loads(line) for line in self._replies]
+        self.events += [message for message in messages if "event" in message]
+
+    def qmp(self, command: str, **arguments: object) -> object:
+        """Execute a QMP command and return its answer."""
+        request = {"execute": command, "arguments": arguments}
+        self._control.sendall(json.dumps(request).encode() + b"\n")
+        for line in self._replies:
+            reply = json.loads(line)
+            if "return" in reply:
+                return reply["return"]
+            if "error" in reply:
+                raise AssertionError(f"QMP {command}: {reply['error']}\n{self.report()}")
+            if "event" in reply:
+                self.events.append(reply)
+        raise AssertionError(f"QMP {command}: QEMU has ended\n{self.report()}")
+
+    def hmp(self, line: str) -> str:
+        """Execute a command of QEMU's human monitor and return its text."""
+        return self.qmp("human-monitor-command", **{"command-line": line})
+
+    def send_key(self, *keys: str) -> None:
+        """Press @keys one after another on the PS/2 keyboard, by their QEMU names."""
+        for key in keys:
+            self.qmp("send-key", keys=[{"type": "qcode", "data": key}])
+
+    def registers(self) -> dict[str, int]:
+        """Return the registers that `info registers` names as NAME=HEX."""
+        pairs = re.findall(r"\b([A-Z][A-Z0-9]+)=([0-9a-f]+)", self.hmp("info registers"))
+        return {name: int(value, 16) for name, value in pairs}
+
+    def physical(self, address: int, size: int) -> bytes:
+        """Return @size bytes of physical memory."""
+        return self._memory("pmemsave", address, size)
+
+    def virtual(self, address: int, size: int) -> bytes:
+        """Return @size bytes of memory as the CPU's page tables map it."""
+        return self._memory("memsave", address, size)
+
+    def _memory(self, command: str, address: int, size: int) -> bytes:
+        path = self._path("memory.bin")
+        self.qmp(command, val=address, size=size, filename=path)
+        with open(path, "rb") as file:
+            return file.read()
+
+    def screen(self) -> tuple[int, int, bytes]:
+        """Return width, height and RGB bytes of the screen."""
+        path = self._path("screen.ppm")
+        self.qmp("screendump", filename=path)
+        with open(path, "rb") as file:
+            kind, size, depth = file.readline(), file.readline().split(), file.readline()
+            assert (kind, depth) == (b"P6\n", b"255\n")
+            return int(size[0]), int(size[1]), file.read()
+
+    def interrupts(self) -> list[intlog.Record]:
+        """Return what `-d int` has recorded. Only machines that go on from a state record."""
+        with open(self._log) as log:
+            return intlog.parse(log.read())
+
+    def triple_faulted(self) -> bool:
+        with open(self._log) as log:
+            return "Triple fault" in log.read()
+
+    def save_state(self, path: str) -> None:
+        """Stop the machine and write all of it to @path."""
+        self.qmp("stop")
+        self.qmp("migrate", uri=f"exec:cat > {shlex.quote(path)}")
+        while (status := self.qmp("query-migrate")["status"]) != "completed":
+            assert status not in ("failed", "cancelled"), self.report()
+            time.sleep(0.02)
+
+
+def version() -> str:
+    """Return QEMU's version, such as "7.2.22"."""
+    text = subprocess.run([EMULATOR, "--version"], capture_output=True, text=True).stdout
+    return re.search(r"version (\S+)", text).group(1)

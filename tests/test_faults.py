@@ -1,0 +1,128 @@
+"""The catalogue: each entry on a machine of its own, held against the architecture's expectation
+and against QEMU's own record of what it delivered."""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+from pathlib import Path
+
+import pytest
+
+import deviations
+import ktap
+import qemu
+import trapline
+from conftest import ROOT
+from intlog import Record
+from machine import POWER_OFF, POWER_OFF_AFTER_FAILURE
+from qemu import Qemu
+from trapline import Fields
+
+ENTRY = re.compile(r'^\s*fault\s+[03],\s*"([a-z0-9-]+)"', re.MULTILINE)
+
+# The vector by which ring 3 gives the CPU back when an entry is over: kernel/vectors.def.
+USER_CALL = 128
+DOUBLE_FAULT = 8
+
+EMULATOR = "qemu-tcg"
+
+
+def entries() -> list[str]:
+    """Return the names of the catalogue's entries, and of those in the person's own FAULTS."""
+    directories = [ROOT / "tests" / "faults"]
+    if own := os.environ.get("FAULTS"):
+        directories.append(Path(own))
+    files = sorted(file for directory in directories for file in directory.glob("*.asm"))
+    return [name for file in files for name in ENTRY.findall(file.read_text())]
+
+
+def witnessed(records: list[Record]) -> list[Record]:
+    """Leave out what is no part of an entry: devices, the end of ring 3, and deliveries that
+    faulted themselves."""
+    return [
+        record
+        for record in records
+        if record.delivered
+        and not record.hardware
+        and not (record.software and record.vector == USER_CALL)
+    ]
+
+
+def add_lost_page_faults(traps: list[Fields], records: list[Record]) -> None:
+    """A page fault whose delivery failed leaves its CR2 to the double fault that follows."""
+    lost = [r for r in records if not r.delivered and r.cr2 is not None]
+    doubles = [trap for trap in traps if trap["vector"] == DOUBLE_FAULT]
+    for trap, record in zip(doubles, lost):
+        trap["cr2"] = record.cr2
+
+
+def contradiction(trap: Fields, record: Record) -> str | None:
+    """Say where the kernel's report and QEMU's record of one trap differ."""
+    saved = {record.rip}
+    if record.software:  # the record has INT's own address: CC and CE are one byte, CD n two
+        saved = {record.rip + 1, record.rip + 2}
+    pairs = [
+        ("vector", trap["vector"], {record.vector}),
+        ("error", trap["error"], {record.error, "none"} if record.error == 0 else {record.error}),
+        ("rip", trap["rip"], saved),
+        ("cs", trap["cs"], {record.cs}),
+        ("rsp", trap["rsp"], {record.rsp}),
+        ("ss", trap["ss"], {record.ss}),
+        ("ring", trap["cs"] & 3, {record.cpl}),
+        ("cr2", trap.get("cr2", record.cr2), {record.cr2}),
+        ("origin", trap["origin"], {"int" if record.software else "cpu"}),
+    ]
+    wrong = [name for name, told, right in pairs if told not in right]
+    return f"{', '.join(wrong)}: {trap} but QEMU recorded {record}" if wrong else None
+
+
+def test_catalogue_is_found() -> None:
+    names = entries()
+    assert names and len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("name", entries())
+def test_fault(name: str, machine: Qemu) -> None:
+    raised = trapline.parse(machine.ask(f"raise {name}"))
+    status = machine.poweroff()
+    assert not machine.triple_faulted(), machine.report()
+    if raised.result.startswith("skip"):
+        pytest.skip(raised.result)
+
+    expected = [trap for trap in raised.expected if "interrupted" not in trap]
+    deviation = deviations.find(deviations.load(), EMULATOR, name)
+    wrong, remark = deviations.judge(expected, raised.traps, deviation, qemu.version())
+    assert not wrong, "\n".join(wrong + [machine.report()])
+    if remark:
+        warnings.warn(f"{name}: {remark}", stacklevel=1)
+
+    # The kernel's own verdict must be the same.
+    agrees = not deviations.differences(expected, raised.traps)
+    assert raised.result.split()[0] == ("pass" if agrees else "known"), machine.report()
+    assert status == POWER_OFF
+
+    records = machine.interrupts()
+    delivered = witnessed(records)
+    assert len(delivered) == len(raised.traps), f"{delivered}\n{machine.report()}"
+    told = filter(None, map(contradiction, raised.traps, delivered))
+    assert not list(told), machine.report()
+
+    due = {trap["vector"] for trap in raised.expected if "interrupted" in trap}
+    assert due <= {record.vector for record in records if record.hardware}
+
+
+def test_check_reports_every_entry(machine: Qemu) -> None:
+    results = ktap.parse(machine.ask("check"))
+    assert sorted(result.name for result in results) == sorted(entries())
+    failed = any(result.failed for result in results)
+    assert machine.poweroff() == (POWER_OFF_AFTER_FAILURE if failed else POWER_OFF)
+    assert not failed, machine.report()
+
+
+def test_entries_leave_no_trace(machine: Qemu) -> None:
+    """All of them one after another, twice: the second time must tell the same."""
+    pattern = re.compile(r"^(?:not )?ok .*$", re.MULTILINE)
+    first, second = (pattern.findall(machine.ask("check")) for _ in range(2))
+    assert first == second

@@ -1,0 +1,105 @@
+"""The parsers that the other tests rely on, fed with small samples."""
+
+from __future__ import annotations
+
+import pytest
+
+import deviations
+import intlog
+import ktap
+import trapline
+
+INT_LOG = """\
+Servicing hardware INT=0x40
+     5: v=40 e=0000 i=0 cpl=0 IP=0008:ffffffff80001000 pc=ffffffff80001000 SP=0010:ffffffffd0007fc0 \
+env->regs[R_EAX]=0000000000000000
+check_exception old: 0xffffffff new 0xe
+     6: v=0e e=0003 i=0 cpl=3 IP=0023:0000000000400010 pc=0000000000400010 SP=001b:0000000000804000 \
+CR2=0000000000602000
+RAX=0000000000602000 RBX=0000000000000000 RCX=0000000000000000 RDX=0000000000000000
+check_exception old: 0xe new 0xe
+     7: v=08 e=0000 i=0 cpl=3 IP=0023:0000000000400010 pc=0000000000400010 SP=001b:0000000000804000 \
+env->regs[R_EAX]=0000000000602000
+     8: v=03 e=0000 i=1 cpl=0 IP=0008:ffffffff80002000 pc=ffffffff80002000 SP=0010:ffffffffd0007fb8 \
+env->regs[R_EAX]=0000000000000000
+     9: v=0b e=0202 i=0 cpl=0 IP=0008:ffffffff80002000 pc=ffffffff80002000 SP=0010:ffffffffd0007fb8 \
+env->regs[R_EAX]=0000000000000000
+"""
+
+
+def test_intlog() -> None:
+    timer, page_fault, double_fault, software, not_present = intlog.parse(INT_LOG)
+    assert timer.hardware and timer.vector == 0x40 and timer.delivered
+    assert (page_fault.vector, page_fault.error, page_fault.cpl) == (14, 3, 3)
+    assert (page_fault.rip, page_fault.cr2) == (0x400010, 0x602000)
+    assert (page_fault.ss, page_fault.rsp) == (0x1B, 0x804000)
+    assert page_fault.registers["RAX"] == 0x602000
+    assert not page_fault.delivered and double_fault.delivered
+    assert software.software and not software.delivered
+    assert not_present.delivered and not_present.error == 0x202
+
+
+def test_ktap() -> None:
+    text = "KTAP version 1\n1..3\nok 1 de\nnot ok 2 pf # TODO QEMU: why\nok 3 cp # SKIP no CET\n"
+    results = ktap.parse(text)
+    assert [result.name for result in results] == ["de", "pf", "cp"]
+    assert not any(result.failed for result in results)
+    assert ktap.parse("1..1\nnot ok 1 de\n")[0].failed
+
+
+@pytest.mark.parametrize("text", ["ok 1 de\n", "1..2\nok 1 de\n", "1..2\nok 2 a\nok 1 b\n"])
+def test_ktap_refuses_what_does_not_match_the_plan(text: str) -> None:
+    with pytest.raises(ValueError):
+        ktap.parse(text)
+
+
+def test_trapline() -> None:
+    raised = trapline.parse(
+        "words for people\nexpect: name=a vector=14 error=0x3 rip=0x10\n"
+        "trap: name=a vector=14 error=none rip=0x10 origin=cpu\nresult: name=a fail no code\n"
+    )
+    assert raised.expected == [{"name": "a", "vector": 14, "error": 3, "rip": 16}]
+    assert raised.traps[0]["error"] == "none" and raised.traps[0]["origin"] == "cpu"
+    assert raised.result == "fail no code"
+
+
+TABLE = """
+[[deviation]]
+emulator = "qemu-tcg"
+versions = ["7.2"]
+case = "gp-user-int13"
+instead = [{ error = 0xd2 }]
+reason = "n*16+2"
+"""
+RIGHT = [{"name": "gp-user-int13", "vector": 13, "error": 0x6A}]
+OTHER = [{"name": "gp-user-int13", "vector": 13, "error": 0xD2}]
+WRONG = [{"name": "gp-user-int13", "vector": 13, "error": 0x00}]
+
+
+@pytest.mark.parametrize(
+    "seen, version, is_wrong, is_reported",
+    [
+        (OTHER, "7.2.22", False, False),
+        (RIGHT, "7.2.22", True, False),
+        (WRONG, "7.2.22", True, False),
+        ([], "7.2.22", True, False),
+        (OTHER, "8.2.0", False, True),
+        (RIGHT, "8.2.0", False, True),
+        (WRONG, "8.2.0", True, True),
+    ],
+)
+def test_deviations(seen: list, version: str, is_wrong: bool, is_reported: bool) -> None:
+    entry = deviations.find(deviations.load(TABLE), "qemu-tcg", "gp-user-int13")
+    wrong, remark = deviations.judge(RIGHT, seen, entry, version)
+    assert (bool(wrong), bool(remark)) == (is_wrong, is_reported)
+
+
+def test_without_a_deviation_only_the_architecture_counts() -> None:
+    assert deviations.judge(RIGHT, RIGHT, None, "7.2.22") == ([], "")
+    assert deviations.judge(RIGHT, OTHER, None, "7.2.22")[0]
+
+
+def test_a_trap_that_never_comes_can_be_a_deviation() -> None:
+    entry = deviations.Deviation("qemu-tcg", ["7.2"], "ac-user", [], "never")
+    assert deviations.judge(RIGHT, [], entry, "7.2.22") == ([], "")
+    assert deviations.judge(RIGHT, OTHER, entry, "7.2.22")[0]

@@ -1,0 +1,42 @@
+"""The lines that `raise` prints for programs: `expect:`, `trap:` and `result:`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+# A value is a number, or a word such as "none" or "cpu".
+Fields = dict[str, "int | str"]
+
+
+@dataclass
+class Raised:
+    """What one `raise` has said."""
+
+    expected: list[Fields] = field(default_factory=list)
+    traps: list[Fields] = field(default_factory=list)
+    result: str = ""  # "pass", or a word and a reason
+
+
+def _value(text: str) -> int | str:
+    try:
+        return int(text, 0)
+    except ValueError:
+        return text
+
+
+def _fields(text: str) -> Fields:
+    return {name: _value(value) for name, _, value in (word.partition("=") for word in text.split())}
+
+
+def parse(text: str) -> Raised:
+    """Pick the machine lines out of the monitor's answer."""
+    raised = Raised()
+    for line in text.splitlines():
+        kind, _, rest = line.partition(": ")
+        if kind == "expect":
+            raised.expected.append(_fields(rest))
+        elif kind == "trap":
+            raised.traps.append(_fields(rest))
+        elif kind == "result":
+            raised.result = rest.split(maxsplit=1)[1]
+    return raised
