@@ -79,18 +79,20 @@ deps-%:
 	@CC='$(CC)' CROSS='$(CROSS)' scripts/deps $*
 
 $(ELF): $(OBJECTS) linker.ld $(BUILD)/objects
-	$(LD) $(LDFLAGS) -o $@ $(OBJECTS)
+	@echo '  LD    $@'
+	@$(LD) $(LDFLAGS) -o $@ $(OBJECTS)
 
 # GRUB loads every section into memory: the debug sections stay in barestub.elf, for GDB.
 $(BUILD)/loaded.elf: $(ELF)
-	$(OBJCOPY) --strip-debug $< $@
+	@$(OBJCOPY) --strip-debug $< $@
 
 $(BUILD)/%.iso: $(BUILD)/loaded.elf grub.cfg $(BUILD)/%.cfg
 	@mkdir -p $(BUILD)/iso-$*/boot/grub
-	cp $(BUILD)/loaded.elf $(BUILD)/iso-$*/boot/barestub.elf
-	cp grub.cfg $(BUILD)/iso-$*/boot/grub/grub.cfg
-	cp $(BUILD)/$*.cfg $(BUILD)/iso-$*/boot/grub/run.cfg
-	grub-mkrescue -o $@ $(BUILD)/iso-$* > $(BUILD)/grub-mkrescue-$*.log 2>&1 \
+	@echo '  ISO   $@'
+	@cp $(BUILD)/loaded.elf $(BUILD)/iso-$*/boot/barestub.elf
+	@cp grub.cfg $(BUILD)/iso-$*/boot/grub/grub.cfg
+	@cp $(BUILD)/$*.cfg $(BUILD)/iso-$*/boot/grub/run.cfg
+	@grub-mkrescue -o $@ $(BUILD)/iso-$* > $(BUILD)/grub-mkrescue-$*.log 2>&1 \
 		|| { cat $(BUILD)/grub-mkrescue-$*.log; exit 1; }
 
 # What changes with the command line and not with a file: rewritten only if it differs.
@@ -113,20 +115,22 @@ $(BUILD)/flags: FORCE
 
 $(BUILD)/generated/font.c: $(FONT) scripts/font
 	@mkdir -p $(@D)
-	$(PYTHON) scripts/font $(FONT) $@
+	@$(PYTHON) scripts/font $(FONT) $@
 
 $(BUILD)/generated/deviations.c: tests/emulators.toml scripts/deviations
 	@mkdir -p $(@D)
-	$(PYTHON) scripts/deviations tests/emulators.toml $@
+	@$(PYTHON) scripts/deviations tests/emulators.toml $@
 
 define compile_c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+	@echo '  CC    $<'
+	@$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 endef
 
 define assemble
 	@mkdir -p $(@D)
-	$(NASM) $(NASMFLAGS) -MD $(@:.o=.d) -MP -o $@ $<
+	@echo '  NASM  $<'
+	@$(NASM) $(NASMFLAGS) -MD $(@:.o=.d) -MP -o $@ $<
 endef
 
 $(BUILD)/generated/%.c.o: $(BUILD)/generated/%.c $(BUILD)/flags

@@ -31,23 +31,22 @@ void symbols_init(void)
     symbol_count = bootinfo.symtab_size / sizeof(*symbols);
 }
 
-/// A function covers its size; a label of hand-written code all that follows it.
+/// A function covers its size; a label of hand-written code, which has none, all that follows it.
 static bool covers(const struct elf64_sym *symbol, uint64_t address)
 {
     unsigned type = symbol->st_info & 0xF;
     if (symbol->st_shndx == SHN_UNDEF || symbol->st_shndx == SHN_ABS ||
         symbol->st_name >= bootinfo.strtab_size || address < symbol->st_value)
         return false;
-    if (type == STT_FUNC)
-        return address - symbol->st_value < symbol->st_size;
-    return type == STT_NOTYPE && address - symbol->st_value < PAGE_SIZE;
+    return (type == STT_FUNC || type == STT_NOTYPE) &&
+           address - symbol->st_value < (symbol->st_size ? symbol->st_size : PAGE_SIZE);
 }
 
-/// Functions first, then the nearest label.
+/// What has a size covers surely; of the rest the nearest one.
 static bool better(const struct elf64_sym *a, const struct elf64_sym *b)
 {
-    if (b == NULL || (a->st_info & 0xF) != (b->st_info & 0xF))
-        return b == NULL || (a->st_info & 0xF) == STT_FUNC;
+    if (b == NULL || (a->st_size != 0) != (b->st_size != 0))
+        return b == NULL || a->st_size != 0;
     return a->st_value > b->st_value;
 }
 

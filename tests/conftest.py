@@ -19,6 +19,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))  # machine.py, which scripts/run uses as well
 
 from qemu import PROMPT, Qemu  # noqa: E402
+from symbols import Symbol, load  # noqa: E402
 
 BUILD = Path(os.environ.get("BUILD", ROOT / "build"))
 
@@ -33,6 +34,12 @@ def iso() -> str:
 def elf() -> str:
     """The kernel that `make` has built."""
     return str(BUILD / "barestub.elf")
+
+
+@pytest.fixture(scope="session")
+def symbols(elf: str) -> dict[str, Symbol]:
+    """The kernel's ELF symbols by name."""
+    return load(elf)
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 
 import intlog
 from machine import EMULATOR, qemu_command
@@ -160,15 +161,21 @@ class Qemu:
         return self.wait_exit()
 
     def _read_events(self) -> None:
-        messages = [json.loads(line) for line in self._replies]
-        self.events += [message for message in messages if "event" in message]
+        self.events += [message for message in self._messages() if "event" in message]
+
+    def _messages(self) -> Iterator[dict]:
+        """Yield what QMP says, up to the end of QEMU."""
+        try:
+            for line in self._replies:
+                yield json.loads(line)
+        except ConnectionResetError:
+            return  # it has ended with something of ours unread
 
     def qmp(self, command: str, **arguments: object) -> object:
         """Execute a QMP command and return its answer."""
         request = {"execute": command, "arguments": arguments}
         self._control.sendall(json.dumps(request).encode() + b"\n")
-        for line in self._replies:
-            reply = json.loads(line)
+        for reply in self._messages():
             if "return" in reply:
                 return reply["return"]
             if "error" in reply:

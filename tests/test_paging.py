@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from qemu import Qemu
-from test_stubs import Symbol, symbols  # noqa: F401  (a fixture)
+from symbols import Symbol
 
 PAGE_SIZE = 4096
 KERNEL_HALF = 0xFFFF_8000_0000_0000
@@ -116,7 +116,7 @@ def test_ring_3_reaches_nothing_of_the_kernel(pages: dict[int, Page]) -> None:
 )
 def test_each_part_of_the_image_has_the_access_of_its_name(
     pages: dict[int, Page],
-    symbols: dict[str, Symbol],  # noqa: F811
+    symbols: dict[str, Symbol],
     part: str,
     writable: bool,
     executable: bool,

@@ -111,6 +111,19 @@ def test_a_reboot_boots_again(iso: str) -> None:
     assert done.stdout.count("Rebooting.") == 1
 
 
+def test_a_reset_that_nobody_asked_for_fails_the_run(tmp_path) -> None:
+    grub = tmp_path / "iso" / "boot" / "grub"
+    grub.mkdir(parents=True)
+    (grub / "grub.cfg").write_text("reboot\n")
+    image = str(tmp_path / "reset.iso")
+    subprocess.run(
+        ["grub-mkrescue", "-o", image, str(tmp_path / "iso")], check=True, capture_output=True
+    )
+    done = run(image, "")
+    assert done.returncode == 1
+    assert "triple fault" in done.stderr
+
+
 def test_an_image_that_is_not_there_is_told(tmp_path) -> None:
     done = run(str(tmp_path / "none.iso"), "")
     assert done.returncode == 1

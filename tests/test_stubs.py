@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import re
 import subprocess
-from dataclasses import dataclass
 
 import pytest
 
 from conftest import ROOT
+from symbols import Symbol, binutil
 
 # From the manuals and not from kernel/vectors.def: SDM vol. 3, table 6-1, and APM vol. 2, table
 # 8-1, which adds #VC (29) and #SX (30).
@@ -31,25 +31,6 @@ INTERRUPT_ATTRIBUTE = re.compile(r"(__attribute__\s*\(\(|\[\[)[^)\]]*\binterrupt
 SOURCES = ("boot", "kernel", "asm", "tests/faults")
 
 
-@dataclass
-class Symbol:
-    address: int
-    size: int
-    kind: str
-
-
-@pytest.fixture(scope="session")
-def symbols(elf: str) -> dict[str, Symbol]:
-    """The ELF symbols by name."""
-    text = subprocess.run(["readelf", "-sW", elf], capture_output=True, text=True, check=True)
-    found = {}
-    for line in text.stdout.splitlines():
-        words = line.split()
-        if len(words) == 8 and words[0].rstrip(":").isdigit():
-            found[words[7]] = Symbol(int(words[1], 16), int(words[2], 0), words[3])
-    return found
-
-
 @pytest.fixture(scope="session")
 def stubs(symbols: dict[str, Symbol]) -> dict[int, Symbol]:
     """The stubs by vector."""
@@ -61,9 +42,10 @@ def stubs(symbols: dict[str, Symbol]) -> dict[int, Symbol]:
 def code(elf: str, stubs: dict[int, Symbol], tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The bytes of the stub table."""
     text = tmp_path_factory.mktemp("stubs") / "text.bin"
-    command = ["objcopy", "-O", "binary", "--only-section=.text", elf, str(text)]
+    command = [binutil("objcopy"), "-O", "binary", "--only-section=.text", elf, str(text)]
     subprocess.run(command, check=True)
-    sections = subprocess.run(["readelf", "-SW", elf], capture_output=True, text=True).stdout
+    command = [binutil("readelf"), "-SW", elf]
+    sections = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     base = int(re.search(r"\] \.text +PROGBITS +([0-9a-f]+)", sections)[1], 16)
     start = stubs[0].address - base
     return text.read_bytes()[start : start + 256 * STUB_SIZE]
@@ -76,7 +58,7 @@ def stub(code: bytes, vector: int) -> bytes:
 @pytest.fixture(scope="session")
 def instructions(elf: str) -> list[tuple[str, str]]:
     """(place, instruction) for all of the kernel's own code; the catalogue may do as it likes."""
-    command = ["objdump", "-d", "--no-show-raw-insn", "--section=.text", elf]
+    command = [binutil("objdump"), "-d", "--no-show-raw-insn", "--section=.text", elf]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     function, found = "", []
     for line in text.splitlines():

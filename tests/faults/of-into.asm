@@ -2,9 +2,10 @@
 %include "fault.inc"
 
 fault   3, "of-into", "INTO in a 32-bit compatibility segment"
-        push    SELECTOR_USER_CODE32
-        push    .compatibility
-        retfq
+        jmp     far dword [rel .pointer]
+.pointer:
+        dd      .compatibility
+        dw      SELECTOR_USER_CODE32
 
         bits    32
 .compatibility:

@@ -1,0 +1,17 @@
+; The same in ring 3, where each interrupt switches to the kernel's stack.
+%include "fault.inc"
+
+%assign ROUNDS 200000
+
+fault   3, "irq-state-user", "all registers survive interrupts in ring 3", interrupts
+%include "state.inc"
+        mov     qword [STATE + 8], ROUNDS
+        fill_xmm
+.again:
+        fill_state
+        check_state
+        dec     qword [STATE + 8]
+        jnz     .again
+        check_xmm
+        report_state
+interrupted TIMER

@@ -1,0 +1,51 @@
+"""Interrupts from outside arrive: the timer, the keyboard and the serial port."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+
+from machine import POWER_OFF
+from qemu import ANSWER, Qemu
+
+# kernel/vectors.def; the kernel's own choice.
+TIMER, KEYBOARD, COM1 = 64, 65, 68
+
+
+def counts(machine: Qemu) -> dict[int, int]:
+    """How often each vector was taken, as `vectors` tells."""
+    rows = re.findall(r"^ +(\d+) +\S+ +.*? +(?:yes|no) +\d+ +(\d+)", machine.ask("vectors"), re.M)
+    return {int(vector): int(count) for vector, count in rows}
+
+
+def test_the_timer_ticks(machine: Qemu) -> None:
+    before = counts(machine)[TIMER]
+    time.sleep(0.5)
+    # 100 Hz of the guest's time; a busy host may be slow, but not that slow.
+    assert counts(machine)[TIMER] - before >= 10
+
+
+def test_a_command_can_be_typed_on_the_keyboard(machine: Qemu) -> None:
+    before = counts(machine)[KEYBOARD]
+    machine.send_key("l", "i", "s", "t", "ret")
+    answer = machine.wait_for(ANSWER).group(1)
+    assert answer == machine.ask("list")
+    # Each key gives one interrupt when it is pressed and one when it is released.
+    assert counts(machine)[KEYBOARD] - before >= 5
+    assert machine.poweroff() == POWER_OFF
+
+
+@pytest.mark.parametrize("vector", [TIMER, COM1])
+def test_the_witness_has_seen_them(machine: Qemu, vector: int) -> None:
+    machine.ask("list")
+    time.sleep(0.1)
+    assert machine.poweroff() == POWER_OFF
+    assert vector in {record.vector for record in machine.interrupts() if record.hardware}
+
+
+def test_a_long_line_on_the_serial_port_arrives_whole(machine: Qemu) -> None:
+    """Longer than the UART's FIFO and typed at once: no character may be lost."""
+    name = "x" * 50
+    assert f'"{name}"' in machine.ask(f"raise {name}")
