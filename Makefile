@@ -21,6 +21,8 @@ LD := $(CROSS)ld
 OBJCOPY := $(CROSS)objcopy
 endif
 NASM := nasm
+# Fedora's GRUB has another name.
+GRUB_MKRESCUE := $(if $(shell command -v grub2-mkrescue),grub2-mkrescue,grub-mkrescue)
 # Debian's pytest belongs to Debian's Python.
 PYTHON := $(firstword $(wildcard /usr/bin/python3) python3)
 FONT := $(firstword $(wildcard /usr/share/consolefonts/spleen-8x16.psfu.gz \
@@ -47,21 +49,29 @@ ELF := $(BUILD)/barestub.elf
 ISO := $(BUILD)/barestub.iso
 RUN_ISO := $(if $(RUN),$(BUILD)/run.iso,$(ISO))
 
-.PHONY: all run test clean help deps-build deps-run deps-test compile_commands format FORCE
+# What a command needs is found, or installed, before anything else.
+DEPS := CC='$(CC)' CROSS='$(CROSS)' scripts/deps
+export PYTHONPYCACHEPREFIX := $(CURDIR)/$(BUILD)/pycache
+
+.PHONY: all run test clean help compile_commands format FORCE
 .DELETE_ON_ERROR:
 
-all: deps-build ## build build/barestub.elf and build/barestub.iso
+all: ## build build/barestub.elf and build/barestub.iso
+	@$(DEPS) build
 	@$(MAKE) --no-print-directory $(ISO)
 
-run: deps-build deps-run ## boot in QEMU, the monitor in this terminal: RUN="...", FAULTS=DIR, UEFI=1
+run: ## boot in QEMU, the monitor in this terminal: RUN="...", FAULTS=DIR, UEFI=1
+	@$(DEPS) build run $(if $(UEFI),uefi)
 	@$(MAKE) --no-print-directory $(RUN_ISO)
 	@$(PYTHON) scripts/run $(if $(UEFI),--uefi) $(RUN_ISO)
 
-test: deps-build deps-run deps-test ## run all tests; JUnit XML in build/junit.xml
+test: ## run all tests; JUnit XML in build/junit.xml
+	@$(DEPS) build run uefi test
 	@$(MAKE) --no-print-directory $(ISO)
 	$(PYTHON) -m pytest -c tests/pytest.ini --rootdir=. -n 2 --junitxml=$(BUILD)/junit.xml tests
 
-compile_commands: deps-build ## write build/compile_commands.json for editors and clangd
+compile_commands: ## write build/compile_commands.json for editors and clangd
+	@$(DEPS) build
 	@$(PYTHON) scripts/compile_commands $(BUILD)/compile_commands.json '$(CC) $(CFLAGS)' \
 		$(filter %.c,$(SOURCES))
 
@@ -74,9 +84,6 @@ clean: ## remove build/
 help: ## list these commands
 	@sed -n 's/^\([a-z_]*\):.* ## /\1|/p' Makefile | while IFS='|' read -r name text; do \
 		printf '  make %-18s %s\n' "$$name" "$$text"; done
-
-deps-%:
-	@CC='$(CC)' CROSS='$(CROSS)' scripts/deps $*
 
 $(ELF): $(OBJECTS) linker.ld $(BUILD)/objects
 	@echo '  LD    $@'
@@ -92,7 +99,7 @@ $(BUILD)/%.iso: $(BUILD)/loaded.elf grub.cfg $(BUILD)/%.cfg
 	@cp $(BUILD)/loaded.elf $(BUILD)/iso-$*/boot/barestub.elf
 	@cp grub.cfg $(BUILD)/iso-$*/boot/grub/grub.cfg
 	@cp $(BUILD)/$*.cfg $(BUILD)/iso-$*/boot/grub/run.cfg
-	@grub-mkrescue -o $@ $(BUILD)/iso-$* > $(BUILD)/grub-mkrescue-$*.log 2>&1 \
+	@$(GRUB_MKRESCUE) -o $@ $(BUILD)/iso-$* > $(BUILD)/grub-mkrescue-$*.log 2>&1 \
 		|| { cat $(BUILD)/grub-mkrescue-$*.log; exit 1; }
 
 # What changes with the command line and not with a file: rewritten only if it differs.

@@ -23,6 +23,8 @@
 ; take back. There is no SWAPGS and no stack switch here, see "What this path leaves out" in
 ; README.md.
 
+%include "cfi.inc"
+
 extern trap_dispatch
 
         section .text progbits alloc exec nowrite align=64
@@ -33,11 +35,14 @@ extern trap_dispatch
 ; 5 + 1 slots, with the code missing, it is 0.
 global trap_entry_code:function (trap_entry - trap_entry_code)
 trap_entry_code:
+        cfi_begin trap
+        cfa_rsp_or_8_less 56
         test    spl, 8
         jz      trap_entry.open_slot
 
 global trap_entry:function (trap_entry_end - trap_entry)
 trap_entry:
+        cfa_rsp 56
         push    rax
         push    rcx
         push    rdx
@@ -64,7 +69,7 @@ global trap_entry.clac
         nop     dword [rax]
 
         mov     rdi, rsp                ; trap_dispatch(struct regs *)
-        mov     rbp, rsp                ; holds the frame, and marks it for kernel/backtrace.c
+        mov_cfa rbp, rsp                ; holds the frame, and marks it for kernel/backtrace.c
 
         ; C must be called at RSP mod 16 = 0. The frame is 22 slots below an aligned top, so it is
         ; already there. Keep the order: a slot more must not become a misaligned call.
@@ -72,7 +77,7 @@ global trap_entry.clac
         call    trap_dispatch
 global trap_entry.return
 .return:                                ; the return address by which a backtrace knows the frame
-        mov     rsp, rbp
+        mov_cfa rsp, rbp
 
         pop     r15
         pop     r14
@@ -89,13 +94,15 @@ global trap_entry.return
         pop     rdx
         pop     rcx
         pop     rax
-        add     rsp, 16                 ; the vector and the error code: IRETQ knows neither
+        add_rsp 16                      ; the vector and the error code: IRETQ knows neither
         iretq
 
 ; No code was pushed. Open its slot between the vector and rip, and leave word that it was so.
 .open_slot:
+        cfa_rsp 48
         push    qword [rsp]             ; the vector, one slot further down
         mov     qword [rsp + 8], 0      ; where it was, the dummy code
         mov     dword [rsp + 4], 1      ; struct regs: slot_opened
         jmp     trap_entry
+        cfi_end
 trap_entry_end:

@@ -15,6 +15,7 @@
 ;
 ; From `vector` up both columns have the same shape. That is all a stub is for.
 
+%include "cfi.inc"
 %include "vectors.inc"
 
 extern trap_entry
@@ -27,11 +28,14 @@ STUB_SIZE               equ 16
         align   STUB_SIZE, int3
 global %2:function STUB_SIZE
 %2:
-        endbr64                         ; the CPU arrives by an indirect branch
     %ifidn %3, CODE
+        cfa_rsp_or_8_less 48
+        endbr64                         ; the CPU arrives by an indirect branch
         push    strict dword %1
         jmp     strict near trap_entry_code
     %else
+        cfa_rsp 40
+        endbr64
         push    strict byte 0           ; no code came: a dummy in its place
         push    strict dword %1         ; 32 bits: a byte would be sign-extended from 128 on
         jmp     strict near trap_entry
@@ -44,6 +48,7 @@ global %2:function STUB_SIZE
         section .text progbits alloc exec nowrite align=16
 
 ; The stub of vector v lies at isr_0_DE + v * STUB_SIZE.
+        cfi_begin trap
 %assign v 0
 %rep 256
     %ifdef MNEMONIC_%[v]
@@ -54,3 +59,4 @@ global %2:function STUB_SIZE
     %assign v v + 1
 %endrep
         align   STUB_SIZE, int3
+        cfi_end

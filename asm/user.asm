@@ -5,6 +5,7 @@
 ; the code from inside a trap, a handler makes the frame return to ring_return with that RSP, in
 ; ring 0: every slot of the frame is writable, so no other way out is needed.
 
+%include "cfi.inc"
 %include "x86.inc"
 
         section .text progbits alloc exec nowrite align=16
@@ -36,6 +37,7 @@
 ;       kernel_rsp should be TSS.RSP0: then a trap in ring 3 continues on this very stack.
 global ring3_call:function (ring0_call - ring3_call)
 ring3_call:
+        cfi_begin call
         save_kernel_state
         mov     [rcx], rsp
 
@@ -45,11 +47,13 @@ ring3_call:
         push    SELECTOR_USER_CODE      ; cs
         push    rdi                     ; rip
         iretq
+        cfi_end
 
 ; uint64_t ring0_call(void (*code)(void), uint64_t *kernel_rsp)
 ;       The code may also come back by RET, with its result in RAX.
 global ring0_call:function (ring_return - ring0_call)
 ring0_call:
+        cfi_begin call
         save_kernel_state
         mov     [rsi], rsp
         call    rdi
@@ -58,4 +62,5 @@ global ring_return:function (ring_end - ring_return)
 ring_return:
         restore_kernel_state
         ret
+        cfi_end
 ring_end:

@@ -1,8 +1,8 @@
-; From the boot loader to C: check the loader and the CPU, map the low 4 GiB twice (where it is,
-; for us, and in the higher half, for the kernel), enter long mode, call boot_main() and kmain().
-; The loader's contract is Multiboot2 Specification 2.0, section 3.3; the way into long mode is
-; SDM vol. 3, 9.8.5.
+; From the boot loader to long mode: check the loader and the CPU, map the low 4 GiB twice (where it
+; is, for us, and in the higher half, for the kernel), and go on in higher_half.asm. The loader's
+; contract is Multiboot2 Specification 2.0, section 3.3; the way into long mode is SDM vol. 3, 9.8.5.
 
+%include "cfi.inc"
 %include "layout.inc"
 %include "x86.inc"
 
@@ -17,6 +17,8 @@ LOW_TABLES              equ 4           ; 4 page directories of 1 GiB: all that 
 
 global start:function
 start:
+        cfi_begin call
+        cfi_outermost
         cli
         cld
         mov     esp, boot_stack.top
@@ -134,33 +136,13 @@ gdtr:
         dw      $ - gdt - 1
         dd      gdt
 
+extern higher_half
+
         bits    64
 long_mode:
         mov     rax, higher_half
         jmp     rax
-
-        section .text progbits alloc exec nowrite align=16
-
-extern boot_main
-extern kmain
-
-higher_half:
-        xor     eax, eax
-        mov     ds, eax
-        mov     es, eax
-        mov     fs, eax
-        mov     gs, eax
-        mov     ss, eax
-        mov     rsp, KERNEL_BASE + boot_stack.top
-        xor     ebp, ebp                ; ends the chain of frame pointers
-        mov     edi, edi                ; boot_main(physical address), zero-extended
-        call    boot_main               ; builds the kernel's own page tables
-
-        ; With the boot mapping goes the boot stack: no call or return between these two.
-        mov     cr3, rax
-        mov     rsp, KERNEL_STACK_HIGH
-        call    kmain                   ; never returns
-        ud2
+        cfi_end
 
         section .boot_bss nobits alloc noexec write align=4096
 
@@ -168,5 +150,6 @@ pml4:           resb TABLE_SIZE
 low:            resb TABLE_SIZE
 high:           resb TABLE_SIZE
 directories:    resb TABLE_SIZE * LOW_TABLES
+global boot_stack.top
 boot_stack:     resb 16384
 .top:

@@ -184,6 +184,8 @@ static void enable_xapic(uint64_t address)
         wrmsr(IA32_APIC_BASE, base);
     }
     wrmsr(IA32_APIC_BASE, (base & ~APIC_BASE_ADDRESS) | address | APIC_BASE_EN);
+    if (!(rdmsr(IA32_APIC_BASE) & APIC_BASE_EN))
+        panic("The local APIC is off and cannot be switched on before the next reset");
 }
 
 /// Nothing to do, and above all no EOI: a spurious interrupt sets no ISR bit, so that an EOI

@@ -56,7 +56,7 @@ static void report_stack_overflow(const struct regs *regs)
 {
     const struct stack *stack = cpu_guarded_stack(read_cr2());
     if ((regs->vector == VECTOR_DF || regs->vector == VECTOR_PF) && stack)
-        print("Cause   %s overflow: 0x%lx lies in the guard page below it\n", stack->name,
+        print("Cause   %s overflow: 0x%lx is in its guard page\n", stack->name,
               read_cr2());
 }
 

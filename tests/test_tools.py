@@ -11,19 +11,14 @@ import trapline
 
 INT_LOG = """\
 Servicing hardware INT=0x40
-     5: v=40 e=0000 i=0 cpl=0 IP=0008:ffffffff80001000 pc=ffffffff80001000 SP=0010:ffffffffd0007fc0 \
-env->regs[R_EAX]=0000000000000000
+     5: v=40 e=0000 i=0 cpl=0 IP=0008:ffffffff80001000 pc=0 SP=0010:ffffffffd0007fc0
 check_exception old: 0xffffffff new 0xe
-     6: v=0e e=0003 i=0 cpl=3 IP=0023:0000000000400010 pc=0000000000400010 SP=001b:0000000000804000 \
-CR2=0000000000602000
+     6: v=0e e=0003 i=0 cpl=3 IP=0023:0000000000400010 pc=0 SP=001b:0000000000804000 CR2=602000
 RAX=0000000000602000 RBX=0000000000000000 RCX=0000000000000000 RDX=0000000000000000
 check_exception old: 0xe new 0xe
-     7: v=08 e=0000 i=0 cpl=3 IP=0023:0000000000400010 pc=0000000000400010 SP=001b:0000000000804000 \
-env->regs[R_EAX]=0000000000602000
-     8: v=03 e=0000 i=1 cpl=0 IP=0008:ffffffff80002000 pc=ffffffff80002000 SP=0010:ffffffffd0007fb8 \
-env->regs[R_EAX]=0000000000000000
-     9: v=0b e=0202 i=0 cpl=0 IP=0008:ffffffff80002000 pc=ffffffff80002000 SP=0010:ffffffffd0007fb8 \
-env->regs[R_EAX]=0000000000000000
+     7: v=08 e=0000 i=0 cpl=3 IP=0023:0000000000400010 pc=0 SP=001b:0000000000804000
+     8: v=03 e=0000 i=1 cpl=0 IP=0008:ffffffff80002000 pc=0 SP=0010:ffffffffd0007fb8
+     9: v=0b e=0202 i=0 cpl=0 IP=0008:ffffffff80002000 pc=0 SP=0010:ffffffffd0007fb8
 """
 
 

@@ -25,7 +25,8 @@ def _value(text: str) -> int | str:
 
 
 def _fields(text: str) -> Fields:
-    return {name: _value(value) for name, _, value in (word.partition("=") for word in text.split())}
+    pairs = (word.partition("=") for word in text.split())
+    return {name: _value(value) for name, _, value in pairs}
 
 
 def parse(text: str) -> Raised:
