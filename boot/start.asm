@@ -98,8 +98,11 @@ fail:
         lodsb
         test    al, al
         jz      .halt
+        cmp     al, ' '                 ; the line's end is for the serial line alone
+        jb      .serial
         mov     ah, VGA_WHITE_ON_RED
         stosw
+.serial:
         mov     ah, al
         mov     dx, COM1 + 5            ; line status
         mov     ecx, 100000             ; a machine without a serial port must not hang here

@@ -166,7 +166,7 @@ static void raise(char *argument)
     const struct fault *fault = need_fault(argument);
     if (fault == NULL)
         return;
-    print("%s: %s, in ring %u\n", fault->name, fault->summary, fault->ring);
+    print("%s, ring %u: %s\n", fault->name, fault->ring, fault->summary);
     const struct expectation *expected = NULL;
     while ((expected = fault_expectation(fault, expected)))
         print_expected(expected);
@@ -291,23 +291,30 @@ static bool is_recoverable(const struct fault *fault)
     return true;
 }
 
-static void tour(char *argument)
+/// What was seen first, in a few words.
+static void print_tour_line(const struct fault *fault, const struct outcome *outcome)
 {
     static const char *const verdicts[] = {"", "WRONG: ", "known: ", "not run: "};
+    print("  %-24s ", fault->name);
+    if (outcome->verdict != PASS) {
+        print("%s%s\n", verdicts[outcome->verdict], outcome->reason);
+    } else if (outcome->count == 0) {
+        print("%s\n", fault->summary);
+    } else {
+        const struct record *seen = &outcome->traps[0];
+        print("%-34s", report_vector(seen->regs.vector));
+        print(seen->code_pushed ? " error 0x%lx\n" : " no code\n", seen->regs.error_code);
+    }
+}
+
+static void tour(char *argument)
+{
     (void)argument;
     for (const struct fault *fault = fault_first(); fault < fault_end(); fault++) {
         if (!is_recoverable(fault))
             continue;
         const struct outcome *outcome = fault_run(fault);
-        print("  %-24s ", fault->name);
-        if (outcome->count > 0 && outcome->verdict == PASS) {
-            const struct record *seen = &outcome->traps[0];
-            print("%-34s", report_vector(seen->regs.vector));
-            print(seen->code_pushed ? " error 0x%lx" : " no code", seen->regs.error_code);
-        } else {
-            print("%s%s", verdicts[outcome->verdict], outcome->reason);
-        }
-        print("\n");
+        print_tour_line(fault, outcome);
         if (outcome->verdict == FAIL)
             command_failed();
     }

@@ -30,9 +30,11 @@ static void draw_slots(const struct record *record, const struct slot *slots, si
 {
     for (size_t i = 0; i < count; i++) {
         uint64_t value = *(const uint64_t *)((const char *)&record->regs + slots[i].offset);
-        print("  %016lx | %016lx | %-10s", record->address + slots[i].offset, value,
-              slots[i].name);
-        print(i == 0 ? "  %s\n" : "\n", pusher);
+        print("  %016lx | %016lx | ", record->address + slots[i].offset, value);
+        if (i == 0)
+            print("%-10s  %s\n", slots[i].name, pusher);
+        else
+            print("%s\n", slots[i].name);
     }
 }
 
@@ -93,7 +95,8 @@ void frame_draw(const struct record *record)
                    record->regs.slot_opened ? "trap_entry.open_slot (no code came)"
                                             : "the stub: a dummy, no code came");
     }
-    draw_slots(record, vector_slot, 1, "the stub");
+    draw_slots(record, vector_slot, 1,
+               record->regs.slot_opened ? "the stub; above it, slot_opened" : "the stub");
     draw_stage(record, offsetof(struct regs, vector), "trap_entry");
     draw_slots(record, register_slots, COUNT(register_slots), "trap_entry");
     draw_stage(record, 0, "the call");

@@ -51,7 +51,8 @@ void kmain(void)
     serial_enable_interrupts();
     sti();
 
-    print("Barestub: an x86-64 interrupt path, by hand. Type `help`, or `tour`.\n");
+    print("Barestub: how an x86-64 interrupt becomes a C call and back, done by hand.\n"
+          "Try `raise pf-write-readonly`, then `frame`. `tour` shows more, `help` lists all.\n");
     if (bootinfo_option("run", run, sizeof(run)))
         monitor_run(run);
     monitor();

@@ -62,8 +62,10 @@ void symbols_describe(uint64_t address, char *text, size_t size)
     for (size_t i = 0; is_code(address) && i < symbol_count; i++)
         if (covers(&symbols[i], address) && better(&symbols[i], best))
             best = &symbols[i];
-    if (best)
-        print_to(text, size, "%s+0x%lx", names + best->st_name, address - best->st_value);
-    else
+    if (best == NULL)
         print_to(text, size, "?");
+    else if (address == best->st_value)
+        print_to(text, size, "%s", names + best->st_name);
+    else
+        print_to(text, size, "%s+0x%lx", names + best->st_name, address - best->st_value);
 }
