@@ -3,6 +3,7 @@
 BUILD := build
 FAULTS ?=
 RUN ?=
+EMU ?= qemu
 
 # Compiler: CROSS=prefix- if given, else x86_64-elf-gcc if there is one, else the GCC of Debian's
 # name; CC=clang works as well.
@@ -41,9 +42,13 @@ LDFLAGS := -T linker.ld -nostdlib -static -z max-page-size=4096 -z noexecstack -
 SOURCES := $(sort $(wildcard kernel/*.c) $(wildcard boot/*.asm) $(wildcard asm/*.asm)) \
 	$(sort $(wildcard tests/faults/*.asm))
 OWN_FAULTS := $(if $(FAULTS),$(sort $(wildcard $(FAULTS)/*.asm)))
+ifneq ($(FAULTS),)
+$(if $(OWN_FAULTS),,$(error FAULTS=$(FAULTS): there is no .asm file in that directory))
+endif
+OWN := $(BUILD)/own/$(subst /,_,$(FAULTS))
 GENERATED := $(BUILD)/generated/font.c $(BUILD)/generated/deviations.c
 OBJECTS := $(SOURCES:%=$(BUILD)/%.o) $(GENERATED:%.c=%.c.o) \
-	$(OWN_FAULTS:$(FAULTS)/%=$(BUILD)/own/%.o)
+	$(OWN_FAULTS:$(FAULTS)/%=$(OWN)/%.o)
 
 ELF := $(BUILD)/barestub.elf
 ISO := $(BUILD)/barestub.iso
@@ -53,22 +58,27 @@ RUN_ISO := $(if $(RUN),$(BUILD)/run.iso,$(ISO))
 DEPS := CC='$(CC)' CROSS='$(CROSS)' scripts/deps
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(BUILD)/pycache
 
-.PHONY: all run test clean help compile_commands format FORCE
+.PHONY: all run test fuzz clean help compile_commands format FORCE
 .DELETE_ON_ERROR:
 
 all: ## build build/barestub.elf and build/barestub.iso
 	@$(DEPS) build
 	@$(MAKE) --no-print-directory $(ISO)
 
-run: ## boot in QEMU, the monitor in this terminal: RUN="...", FAULTS=DIR, UEFI=1
-	@$(DEPS) build run $(if $(UEFI),uefi)
+run: ## boot it, the monitor in this terminal: RUN="...", FAULTS=DIR, UEFI=1, EMU=bochs
+	@$(DEPS) build $(if $(filter bochs,$(EMU)),bochs,run) $(if $(UEFI),uefi)
 	@$(MAKE) --no-print-directory $(RUN_ISO)
-	@$(PYTHON) scripts/run $(if $(UEFI),--uefi) $(RUN_ISO)
+	@$(PYTHON) scripts/run --emu $(EMU) $(if $(UEFI),--uefi) $(RUN_ISO)
 
 test: ## run all tests; JUnit XML in build/junit.xml
-	@$(DEPS) build run uefi test
-	@$(MAKE) --no-print-directory $(ISO)
+	@$(DEPS) build run uefi bochs test silicon
+	@$(MAKE) --no-print-directory $(ISO) $(if $(IS_X86_64),$(SILICON)/fuzz $(SILICON)/native)
 	$(PYTHON) -m pytest -c tests/pytest.ini --rootdir=. -n 2 --junitxml=$(BUILD)/junit.xml tests
+
+fuzz: ## random interrupts through the stubs on this CPU: SEED=..., N=..., STUBS="OBJECTS"
+	@$(DEPS) build silicon
+	@$(MAKE) --no-print-directory $(SILICON)/fuzz
+	@$(SILICON)/fuzz $(or $(SEED),$$(od -An -N7 -tu8 /dev/urandom)) $(or $(N),10000000)
 
 compile_commands: ## write build/compile_commands.json for editors and clangd
 	@$(DEPS) build
@@ -134,10 +144,13 @@ define compile_c
 	@$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 endef
 
+# NASM 2.16 cannot tell what a file includes: its -MD names the source alone.
+NASM_INCLUDES := $(wildcard asm/*.inc kernel/*.def tests/faults/*.inc)
+
 define assemble
 	@mkdir -p $(@D)
 	@echo '  NASM  $<'
-	@$(NASM) $(NASMFLAGS) -MD $(@:.o=.d) -MP -o $@ $<
+	@$(NASM) $(NASMFLAGS) -o $@ $<
 endef
 
 $(BUILD)/generated/%.c.o: $(BUILD)/generated/%.c $(BUILD)/flags
@@ -146,10 +159,12 @@ $(BUILD)/generated/%.c.o: $(BUILD)/generated/%.c $(BUILD)/flags
 $(BUILD)/%.c.o: %.c $(BUILD)/flags
 	$(compile_c)
 
-$(BUILD)/%.asm.o: %.asm $(BUILD)/flags
+$(BUILD)/%.asm.o: %.asm $(NASM_INCLUDES) $(BUILD)/flags
 	$(assemble)
 
-$(BUILD)/own/%.asm.o: $(FAULTS)/%.asm $(BUILD)/flags
+$(OWN)/%.asm.o: $(FAULTS)/%.asm $(NASM_INCLUDES) $(BUILD)/flags
 	$(assemble)
+
+include tests/silicon/rules.mk
 
 -include $(OBJECTS:.o=.d)

@@ -24,6 +24,8 @@
 ; README.md.
 
 %include "cfi.inc"
+%include "regs.inc"
+%include "x86.inc"
 
 extern trap_dispatch
 
@@ -59,21 +61,20 @@ trap_entry:
         push    r14
         push    r15
 
-        ; The System V ABI promises C that DF is clear; the interrupted program promised nothing.
-        cld
-
-        ; Under SMAP an AC that the program had set would let C touch user pages unnoticed. CLAC is
-        ; #UD on a CPU without SMAP, so this is a NOP of the same size that cpu.c replaces at boot.
-global trap_entry.clac
-.clac:
-        nop     dword [rax]
-
-        mov     rdi, rsp                ; trap_dispatch(struct regs *)
         mov_cfa rbp, rsp                ; holds the frame, and marks it for kernel/backtrace.c
+
+        ; The System V ABI promises C that DF is clear, and under SMAP an AC that is set would let C
+        ; touch user pages unnoticed. The CPU leaves both as the interrupted program had them, so
+        ; the saved RFLAGS tell, and CLD and CLAC are for those who need them: SDM vol. 3, 6.12.1.
+        test    dword [rbp + REGS_RFLAGS], RFLAGS_DF | RFLAGS_AC
+        jnz     .make_safe
+.safe:
+        cfi_remember_state
 
         ; C must be called at RSP mod 16 = 0. The frame is 22 slots below an aligned top, so it is
         ; already there. Keep the order: a slot more must not become a misaligned call.
         and     rsp, -16
+        mov     rdi, rbp                ; trap_dispatch(struct regs *)
         call    trap_dispatch
 global trap_entry.return
 .return:                                ; the return address by which a backtrace knows the frame
@@ -104,5 +105,14 @@ global trap_entry.return
         mov     qword [rsp + 8], 0      ; where it was, the dummy code
         mov     dword [rsp + 4], 1      ; struct regs: slot_opened
         jmp     trap_entry
+
+; CLAC is #UD on a CPU without SMAP, so there is a NOP of its size here: cpu.c replaces it at boot.
+.make_safe:
+        cfi_restore_state
+        cld
+global trap_entry.clac
+.clac:
+        nop     dword [rax]
+        jmp     .safe
         cfi_end
 trap_entry_end:

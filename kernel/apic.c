@@ -63,6 +63,8 @@ struct madt_entry {
 
 #define SVR_APIC_ENABLE (1u << 8) // SDM vol. 3, figure 10-23
 
+#define ICR_DELIVERY (7u << 8) // SDM vol. 3, figure 10-12
+
 #define LAPIC_PAGE_SIZE 4096
 
 // 82093AA datasheet, 3.1 and 3.2.
@@ -188,9 +190,9 @@ static void enable_xapic(uint64_t address)
         panic("The local APIC is off and cannot be switched on before the next reset");
 }
 
-/// Nothing to do, and above all no EOI: a spurious interrupt sets no ISR bit, so that an EOI
-/// would end another interrupt. trap_count() counts it. SDM vol. 3, 10.9.
-static void ignore_spurious(struct regs *regs)
+/// Nothing to do, trap_count() has counted it. Above all no EOI: neither a spurious interrupt nor
+/// an NMI sets an ISR bit: an EOI would end another interrupt. SDM vol. 3, 10.8.5 and 10.9.
+static void only_count(struct regs *regs)
 {
     (void)regs;
 }
@@ -201,7 +203,8 @@ static void init_lapic(uint64_t address)
     lapic = paging_map_physical(address, LAPIC_PAGE_SIZE, true);
 
     // Before the local vector table: while the APIC is off, its mask bits cannot be cleared.
-    trap_handler(VECTOR_SPURIOUS, ignore_spurious);
+    trap_handler(VECTOR_SPURIOUS, only_count);
+    trap_handler(VECTOR_NMI, only_count);
     lapic_write(LAPIC_SVR, SVR_APIC_ENABLE | VECTOR_SPURIOUS);
 
     lapic_write(LAPIC_LVT_TIMER, LVT_MASKED);
@@ -228,9 +231,32 @@ void apic_eoi(void)
     lapic_write(LAPIC_EOI, 0);
 }
 
+/// The bit of @vector in the eight registers from @offset on: SDM vol. 3, 10.8.4.
+static bool vector_bit(uint32_t offset, unsigned vector)
+{
+    return lapic_read(offset + vector / 32 * 16) & 1u << vector % 32;
+}
+
 bool apic_in_service(unsigned vector)
 {
-    return lapic_read(LAPIC_ISR + vector / 32 * 16) & 1u << vector % 32;
+    return vector_bit(LAPIC_ISR, vector);
+}
+
+void apic_eoi_all(void)
+{
+    for (uint32_t offset = LAPIC_ISR; offset < LAPIC_ISR + 8 * 16; offset += 16)
+        while (lapic_read(offset))
+            apic_eoi();
+}
+
+void apic_send_self(uint32_t command)
+{
+    lapic_write(LAPIC_ICR_HIGH, lapic_read(LAPIC_ID) & 0xFF000000);
+    lapic_write(LAPIC_ICR, command);
+    while (lapic_read(LAPIC_ICR) & ICR_PENDING)
+        pause();
+    while ((command & ICR_DELIVERY) == ICR_FIXED && !vector_bit(LAPIC_IRR, command & 0xFF))
+        pause();
 }
 
 static const struct io_apic *io_apic_of(uint32_t gsi)

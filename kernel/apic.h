@@ -4,23 +4,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/// Registers by their offset in bytes: SDM vol. 3, table 10-1.
-enum lapic_register {
-    LAPIC_ID = 0x020,
-    LAPIC_TPR = 0x080,
-    LAPIC_EOI = 0x0B0,
-    LAPIC_SVR = 0x0F0,
-    LAPIC_ISR = 0x100, ///< the first of eight, 16 bytes apart
-    LAPIC_ESR = 0x280,
-    LAPIC_LVT_TIMER = 0x320,
-    LAPIC_LVT_LINT0 = 0x350,
-    LAPIC_LVT_LINT1 = 0x360,
-    LAPIC_LVT_ERROR = 0x370,
-    LAPIC_TIMER_INITIAL_COUNT = 0x380,
-    LAPIC_TIMER_CURRENT_COUNT = 0x390,
-    LAPIC_TIMER_DIVIDE = 0x3E0,
-};
-
 // Local vector table entries: SDM vol. 3, 10.5.1.
 #define LVT_DELIVERY_NMI   (4u << 8)
 #define LVT_MASKED         (1u << 16)
@@ -39,6 +22,13 @@ void apic_route(unsigned irq, unsigned vector);
 /// Whether @vector is in service on this CPU, which is how an interrupt differs from INT n.
 bool apic_in_service(unsigned vector);
 
-/// Read and write a local APIC register by its @offset: see enum lapic_register.
+/// End every interrupt that is in service on this CPU.
+void apic_eoi_all(void);
+
+/// Send this CPU what @command says, the lower half of the interrupt command register: SDM vol. 3,
+/// 10.6.1. Returns once it is pending; a fixed interrupt needs interrupts off, or TPR above it.
+void apic_send_self(uint32_t command);
+
+/// Read and write a local APIC register by its @offset: LAPIC_* in x86.def.
 uint32_t lapic_read(uint32_t offset);
 void lapic_write(uint32_t offset, uint32_t value);

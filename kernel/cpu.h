@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "layout.h"
+#include "regs.h"
 #include "vectors.h"
 
 /// The task state in long mode: SDM vol. 3, 7.7. IST slots count from 1.
@@ -22,12 +23,23 @@ struct tss {
 
 _Static_assert(sizeof(struct tss) == 104, "SDM vol. 3, figure 7-11");
 
-#define GDT_ENTRIES 9
+#define GDT_ENTRIES 11
+
+#define TRAPS_KEPT 32
+
+/// A trap that was taken: what `traps` under GDB tells of it.
+struct taken_trap {
+    const struct regs *regs; ///< its frame, gone when it has returned
+    uint64_t rip, error_code;
+    uint32_t vector, slot_opened;
+};
 
 struct cpu {
     struct tss tss;
     uint64_t gdt[GDT_ENTRIES];
     uint64_t trap_count[VECTOR_COUNT];
+    uint64_t traps_taken;
+    struct taken_trap traps[TRAPS_KEPT]; ///< the last ones, the next at traps_taken % TRAPS_KEPT
 };
 
 /// The CPU that runs this.

@@ -6,13 +6,21 @@
 #include <stdint.h>
 
 #include "record.h"
+#include "vectors.h"
 
 /// One entry, written by the `fault` macro of tests/faults/fault.inc.
 struct fault {
     const char *name, *summary;
     uint64_t code;
-    uint32_t ring, needs; ///< needs: an enum feature
-    uint64_t rflags;      ///< to start ring 3 with
+    uint32_t ring, needs;  ///< needs: an enum feature
+    uint64_t rflags;       ///< to start ring 3 with
+    void (*prepare)(void); ///< called before the code, or null
+    uint64_t flags;        ///< enum fault_flag
+};
+
+enum fault_flag {
+    FAULT_FATAL = 1 << 0,        ///< the machine resets
+    FAULT_EVERY_VECTOR = 1 << 1, ///< traps of the devices' vectors count, too
 };
 
 /// As tests/faults/fault.inc writes them.
@@ -22,6 +30,10 @@ enum expectation_flag {
     EXPECT_DR6 = 1 << 2,
     EXPECT_ABANDON = 1 << 3,
     EXPECT_INTERRUPTED = 1 << 4,
+    EXPECT_ANYWHERE = 1 << 5,
+    EXPECT_CS = 1 << 6,
+    EXPECT_SS = 1 << 7,
+    EXPECT_RSP = 1 << 8,
 };
 
 /// What the architecture says must be seen of one trap, and how its handler ends: written by the
@@ -30,12 +42,16 @@ struct expectation {
     const struct fault *fault;
     uint64_t rip, then;
     void (*repair)(struct regs *regs);
-    uint64_t cr2, dr6;
+    uint64_t cr2, dr6, rsp;
+    uint64_t rflags_set, rflags_clear;
+    uint64_t stack; ///< its lowest address, 0 for any
+    uint16_t cs, ss;
     uint32_t error_code;
     uint16_t vector, flags;
+    uint32_t reserved;
 };
 
-#define TRAPS_LIMIT 16
+#define TRAPS_LIMIT VECTOR_COUNT
 
 /// What came of running an entry.
 struct outcome {
@@ -46,7 +62,7 @@ struct outcome {
     char reason[96]; ///< of anything but PASS
 };
 
-/// The entries, in the order of their names.
+/// The entries, in the order of their files' names.
 const struct fault *fault_first(void);
 const struct fault *fault_end(void);
 

@@ -41,6 +41,8 @@ void gdt_init(void)
     *slot(cpu, SELECTOR_USER_DATA) = data | DESCRIPTOR_D | DESCRIPTOR_DPL3;
     *slot(cpu, SELECTOR_USER_CODE) = code | DESCRIPTOR_L | DESCRIPTOR_DPL3;
     *slot(cpu, SELECTOR_NOT_PRESENT) = (data | DESCRIPTOR_D) & ~DESCRIPTOR_P;
+    *slot(cpu, SELECTOR_SPARE) = 0;
+    *slot(cpu, SELECTOR_SPARE + 8) = 0;
 
     cpu->tss = (struct tss){
         .rsp[0] = KERNEL_STACK_HIGH,
@@ -54,4 +56,5 @@ void gdt_init(void)
     lgdt(&gdtr);
     set_segments(SELECTOR_KERNEL_CODE, SELECTOR_KERNEL_DATA);
     ltr(SELECTOR_TSS);
+    lldt(0); // after a reset it is usable: base 0, limit FFFFH. SDM vol. 3, table 9-1
 }

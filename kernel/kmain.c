@@ -52,7 +52,7 @@ void kmain(void)
     sti();
 
     print("Barestub: how an x86-64 interrupt becomes a C call and back, done by hand.\n"
-          "Try `raise pf-write-readonly`, then `frame`. `tour` shows more, `help` lists all.\n");
+          "Try `raise pf-write-readonly` and `frame`, or `tour`, or `help`.\n");
     if (bootinfo_option("run", run, sizeof(run)))
         monitor_run(run);
     monitor();

@@ -12,7 +12,7 @@
 #define OPCODE_INT 0xCD
 #define OPCODE_INTO 0xCE
 
-#define FIRST_INTERRUPT_VECTOR 32
+#define FIRST_INTERRUPT_VECTOR 16 // SDM vol. 3, 10.5.2
 
 /// For a vector without a code nothing in the frame tells INT n from an exception: the bytes in
 /// front of the saved RIP do. With a code, the entry path has seen whether it was there.
@@ -57,7 +57,7 @@ void record_print(const struct record *record, const char *name)
     print(record->code_pushed ? "0x%lx" : "none", regs->error_code);
     print(" rip=0x%lx cs=0x%lx rflags=0x%lx rsp=0x%lx ss=0x%lx", regs->rip, regs->cs,
           regs->rflags, regs->rsp, regs->ss);
-    if (regs->vector == VECTOR_PF)
+    if (regs->vector == VECTOR_PF || regs->vector == VECTOR_DF) // #DF: of a #PF before it
         print(" cr2=0x%lx", record->cr2);
     if (regs->vector == VECTOR_DB)
         print(" dr6=0x%lx", record->dr6);

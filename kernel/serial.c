@@ -39,6 +39,7 @@ enum {
 #define MCR_OUT2     0x08 // gates the interrupt line on a PC
 #define LSR_DR       0x01 // data ready
 #define LSR_THRE     0x20 // transmitter holding register empty
+#define LSR_TEMT     0x40 // transmitter empty
 
 #define DIVISOR_115200 1
 
@@ -85,6 +86,8 @@ void serial_write(const char *text, size_t length)
             send('\r');
         send(text[i]);
     }
+    while (!(inb(LSR) & LSR_TEMT)) // a power-off right behind it must not cut the last byte off
+        pause();
 }
 
 static int character_key(uint8_t byte)

@@ -6,7 +6,7 @@
 /// Set up COM1. On a machine without it, all functions of this file do nothing from then on.
 void serial_init(void);
 
-/// Send @length bytes of @text and wait until the last one is on its way; "\n" goes out as
+/// Send @length bytes of @text and wait until the last one has left; "\n" goes out as
 /// "\r\n". PC16550D, 8.4.
 void serial_write(const char *text, size_t length);
 

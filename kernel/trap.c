@@ -8,9 +8,22 @@
 
 static trap_fn *handlers[VECTOR_COUNT];
 
+/// Count and note it, cheaply, for this is done on every trap.
+static void note(struct cpu *cpu, const struct regs *regs)
+{
+    cpu->trap_count[regs->vector]++;
+    cpu->traps[cpu->traps_taken++ % TRAPS_KEPT] = (struct taken_trap){
+        .regs = regs,
+        .rip = regs->rip,
+        .error_code = regs->error_code,
+        .vector = regs->vector,
+        .slot_opened = regs->slot_opened,
+    };
+}
+
 void trap_dispatch(struct regs *regs)
 {
-    this_cpu()->trap_count[regs->vector]++;
+    note(this_cpu(), regs);
     trap_fn *handler = handlers[regs->vector];
     if (handler == NULL)
         panic_trap(regs);

@@ -106,6 +106,11 @@ static inline void ltr(uint16_t selector)
     __asm__ volatile("ltr %0" : : "rm"(selector) : "memory");
 }
 
+static inline void lldt(uint16_t selector)
+{
+    __asm__ volatile("lldt %0" : : "rm"(selector) : "memory");
+}
+
 /// Load CS, by a far return, and all data segment registers. SDM vol. 3, 5.8.
 static inline void set_segments(uint64_t code, uint16_t data)
 {
@@ -157,6 +162,19 @@ static inline void xsetbv(uint32_t index, uint64_t value)
                      :
                      : "c"(index), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
                      : "memory");
+}
+
+static inline uint64_t xgetbv(uint32_t index)
+{
+    uint32_t low, high;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(index));
+    return (uint64_t)high << 32 | low;
+}
+
+/// The rights of the protection keys: SDM vol. 3, 4.6.2. Needs CR4.PKE.
+static inline void wrpkru(uint32_t value)
+{
+    __asm__ volatile("wrpkru" : : "a"(value), "c"(0), "d"(0) : "memory");
 }
 
 struct cpuid {

@@ -18,10 +18,32 @@ import pytest
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))  # machine.py, which scripts/run uses as well
 
-from qemu import PROMPT, Qemu  # noqa: E402
+from guest import PROMPT  # noqa: E402
+from qemu import Qemu  # noqa: E402
 from symbols import Symbol, load  # noqa: E402
+from truth import Truth  # noqa: E402
 
 BUILD = Path(os.environ.get("BUILD", ROOT / "build"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Begin the table of truth anew; a worker of pytest-xdist adds to that of its session."""
+    if not hasattr(session.config, "workerinput"):
+        Truth(BUILD).clear()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print who does what the architecture says."""
+    if summary := Truth(BUILD).write():
+        terminalreporter.section("the architecture, and who does what it says")
+        terminalreporter.write("\n".join(summary) + "\n")
+
+
+@pytest.fixture(scope="session")
+def truth() -> Truth:
+    """Where tests of the catalogue leave their results."""
+    return Truth(BUILD)
 
 
 @pytest.fixture(scope="session")

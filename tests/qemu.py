@@ -14,16 +14,11 @@ import time
 from collections.abc import Iterator
 
 import intlog
+from guest import TIMEOUT, Guest
 from machine import EMULATOR, qemu_command
 
-TIMEOUT = 60  # seconds: generous, since a hang is the only thing that it must tell
-PROMPT = "barestub> "
 
-# The end of the echoed line, the whole lines of the answer, and the next prompt.
-ANSWER = re.compile(r"\n((?:[^\n]*\n)*?)" + re.escape(PROMPT))
-
-
-class Qemu:
+class Qemu(Guest):
     """One QEMU process without a display. Use it in a `with`: it never outlives the block."""
 
     def __init__(
@@ -31,12 +26,10 @@ class Qemu:
     ) -> None:
         """Boot @iso, or go on from @state, which save_state() wrote under the same firmware.
         @options are added to QEMU's command line, where the last one counts."""
+        super().__init__()
         self._directory = tempfile.TemporaryDirectory(prefix="barestub-test-")
         self._log = self._path("int.log")
         self._errors = self._path("errors.txt")
-        self._text = ""
-        self._read = 0  # how much of the text wait_for() has consumed
-        self._changed = threading.Condition()
         self.events: list[dict] = []
 
         serial, serial_theirs = socket.socketpair()
@@ -95,9 +88,8 @@ class Qemu:
 
     def _drain(self) -> None:
         while data := self._receive():
-            with self._changed:
-                self._text += data.decode("ascii", "replace").replace("\r", "")
-                self._changed.notify_all()
+            self.hear(data)
+        self.hear(b"")
 
     def _receive(self) -> bytes:
         try:
@@ -105,45 +97,15 @@ class Qemu:
         except ConnectionResetError:
             return b""
 
-    @property
-    def text(self) -> str:
-        """All that the guest has said on the serial line, without carriage returns."""
-        with self._changed:
-            return self._text
-
     def report(self) -> str:
-        """What a failed test should show of this machine."""
         with open(self._errors) as errors:
             return (
                 f"QEMU status: {self.process.poll()}  events: {self.events}\n"
                 f"QEMU messages: {errors.read()}\nserial line:\n{self.text}"
             )
 
-    def wait_for(self, pattern: str | re.Pattern[str], timeout: float = TIMEOUT) -> re.Match[str]:
-        """Wait until the guest has said @pattern (a regular expression, or a string for its
-        literal text) after all that was waited for before."""
-        regex = re.compile(re.escape(pattern)) if isinstance(pattern, str) else pattern
-        end = time.monotonic() + timeout
-        with self._changed:
-            while True:
-                if match := regex.search(self._text, self._read):
-                    self._read = match.end()
-                    return match
-                left = end - time.monotonic()
-                if left <= 0 or not self._reader.is_alive():
-                    break
-                self._changed.wait(min(left, 0.5))
-        reason = "timeout" if left <= 0 else "the machine has ended"
-        raise AssertionError(f"{reason}: {regex.pattern!r} did not come\n{self.report()}")
-
-    def type(self, line: str) -> None:
-        """Type @line and Enter on the serial line."""
-        self._serial.sendall(line.encode() + b"\r")
-
-    def ask(self, line: str, timeout: float = TIMEOUT) -> str:
-        """Type @line at the prompt; return what the monitor answers before the next prompt."""
-        self.type(line)
-        return self.wait_for(ANSWER, timeout).group(1)
+    def send(self, data: bytes) -> None:
+        self._serial.sendall(data)
 
     def wait_exit(self, timeout: float = TIMEOUT) -> int:
         """Wait until QEMU ends by itself; return its exit status."""

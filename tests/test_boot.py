@@ -6,8 +6,9 @@ import subprocess
 
 import pytest
 
+from guest import PROMPT
 from machine import POWER_OFF, POWER_OFF_AFTER_FAILURE
-from qemu import PROMPT, Qemu
+from qemu import Qemu
 
 
 def test_elf_is_multiboot2(elf: str) -> None:

@@ -3,10 +3,8 @@ and against QEMU's own record of what it delivered."""
 
 from __future__ import annotations
 
-import os
 import re
 import warnings
-from pathlib import Path
 
 import pytest
 
@@ -14,28 +12,18 @@ import deviations
 import ktap
 import qemu
 import trapline
-from conftest import ROOT
+from catalogue import entries
 from intlog import Record
 from machine import POWER_OFF, POWER_OFF_AFTER_FAILURE
 from qemu import Qemu
 from trapline import Fields
-
-ENTRY = re.compile(r'^\s*fault\s+[03],\s*"([a-z0-9-]+)"', re.MULTILINE)
+from truth import Case, Truth
 
 # The vector by which ring 3 gives the CPU back when an entry is over: kernel/vectors.def.
 USER_CALL = 128
 DOUBLE_FAULT = 8
 
 EMULATOR = "qemu-tcg"
-
-
-def entries() -> list[str]:
-    """Return the names of the catalogue's entries, and of those in the person's own FAULTS."""
-    directories = [ROOT / "tests" / "faults"]
-    if own := os.environ.get("FAULTS"):
-        directories.append(Path(own))
-    files = sorted(file for directory in directories for file in directory.glob("*.asm"))
-    return [name for file in files for name in ENTRY.findall(file.read_text())]
 
 
 def witnessed(records: list[Record]) -> list[Record]:
@@ -85,12 +73,18 @@ def test_catalogue_is_found() -> None:
 
 
 @pytest.mark.parametrize("name", entries())
-def test_fault(name: str, machine: Qemu) -> None:
+def test_fault(name: str, machine: Qemu, truth: Truth) -> None:
+    with truth.case("qemu", f"QEMU {qemu.version()}", name) as case:
+        judge(name, machine, case)
+
+
+def judge(name: str, machine: Qemu, case: Case) -> None:
     raised = trapline.parse(machine.ask(f"raise {name}"))
+    case.expected = raised.expected
     status = machine.poweroff()
     assert not machine.triple_faulted(), machine.report()
     if raised.result.startswith("skip"):
-        pytest.skip(raised.result)
+        pytest.skip(raised.result.removeprefix("skip "))
 
     records = machine.interrupts()
     expected = [trap for trap in raised.expected if "interrupted" not in trap]
@@ -102,7 +96,9 @@ def test_fault(name: str, machine: Qemu) -> None:
         warnings.warn(f"{name}: {remark}", stacklevel=1)
 
     # The kernel's own verdict must be the same.
-    verdict = "known" if deviations.differences(expected, seen) else "pass"
+    verdict = "pass"
+    if deviations.differences(expected, seen):
+        verdict, case.deviation = "known", deviation.reason
     assert raised.result.split()[0] == verdict, machine.report()
     assert status == POWER_OFF
 

@@ -7,8 +7,9 @@ import time
 
 import pytest
 
+from guest import ANSWER, PROMPT
 from machine import POWER_OFF
-from qemu import ANSWER, Qemu
+from qemu import Qemu
 
 # kernel/vectors.def; the kernel's own choice.
 TIMER, KEYBOARD, COM1 = 64, 65, 68
@@ -49,3 +50,20 @@ def test_a_long_line_on_the_serial_port_arrives_whole(machine: Qemu) -> None:
     """Longer than the UART's FIFO and typed at once: no character may be lost."""
     name = "x" * 50
     assert f'"{name}"' in machine.ask(f"raise {name}")
+
+
+@pytest.mark.parametrize("entry", ["irq-state-kernel", "irq-state-user"])
+def test_registers_survive_timer_and_keyboard(machine: Qemu, entry: str) -> None:
+    """Keys are pressed while the entry fills and checks all registers over and over."""
+    before = counts(machine)
+    machine.type(f"raise {entry}")
+    for _ in range(8):
+        machine.send_key("shift")
+        time.sleep(0.02)
+    machine.wait_for(f"result: name={entry} pass\n")
+    machine.wait_for(PROMPT)
+    after = counts(machine)
+    assert after[TIMER] > before[TIMER]
+    assert after[KEYBOARD] > before[KEYBOARD]
+    vectors = [record.vector for record in machine.interrupts() if record.hardware]
+    assert KEYBOARD in vectors and TIMER in vectors

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 import pytest
 
 from conftest import ROOT
-from qemu import PROMPT, TIMEOUT
+from guest import PROMPT, TIMEOUT
 
 RUN = [sys.executable, str(ROOT / "scripts" / "run"), "--display", "none"]
 

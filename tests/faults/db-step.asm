@@ -9,6 +9,6 @@ fault   0, "db-step", "single step with RFLAGS.TF"
 .next:  done
 expect  DB, .next, dr6 DR6_BS, repair .stop
 
-.stop:  endbr64
+routine .stop
         and     qword [rdi + REGS_RFLAGS], ~RFLAGS_TF
         ret

@@ -12,6 +12,6 @@ fault   0, "de-repair", "DIV by zero, mended by the handler and run again"
 .wrong: done    1
 expect  DE, .here, repair .mend
 
-.mend:  endbr64
+routine .mend
         mov     qword [rdi + REGS_RCX], 7
         ret

@@ -1,0 +1,132 @@
+"""The second machine that runs and tests use: Bochs's configuration for one ISO.
+
+COM1 is a pseudo-terminal of ours. Where there is no window, the screen is served to VNC viewers
+(port 5900 or the next free one), because Bochs does not run without a display.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+
+EMULATOR = "bochs"
+PLUGINS = "/usr/lib*/bochs/plugins/libbx_{}_gui.so", "/usr/lib/*/bochs/plugins/libbx_{}_gui.so"
+
+# What Bochs's log says at the end. Its exit status is 1 however it ends.
+POWER_OFF = "Shutdown port: shutdown requested"
+TRIPLE_FAULT = "exception with no resolution"
+PANIC = re.compile(r">>PANIC<< (.*)")
+
+# reset_on_triple_fault=0: a triple fault ends Bochs. extension=none: without VBE, because GRUB's
+# way into a graphics mode crashes there. The BIOS of Bochs 2.7 does not survive a warm reset on a
+# CPU with VMX (it writes the locked IA32_FEATURE_CONTROL), so a reset ends Bochs as well.
+CONFIGURATION = """\
+display_library: {display}
+vga: extension=none
+cpu: model={cpu}, ips={ips}, reset_on_triple_fault=0, ignore_bad_msrs=0
+megs: 128
+clock: sync={sync}, time0=utc
+ata0-master: type=cdrom, path="{iso}", status=inserted
+boot: cdrom
+com1: enabled=1, mode=term, dev={serial}
+port_e9_hack: enabled=1
+sound: waveoutdrv=dummy
+log: {log}
+panic: action=fatal
+error: action=report
+info: action=report
+debug: action=ignore, cpu0={witness}
+"""
+
+
+@dataclass
+class Pace:
+    """How emulated time goes by: instructions in one of its seconds, and what it waits for."""
+
+    ips: int
+    sync: str
+
+
+# For a person: a second is a second, and an idle guest leaves the host's CPU alone.
+REAL_TIME = Pace(50_000_000, "slowdown")
+# For tests: few instructions for the time in which devices make the guest wait.
+FAST = Pace(10_000_000, "none")
+
+
+def window_display() -> str | None:
+    """Return Bochs's name for a window on this desktop, or None where there can be none."""
+    if not os.environ.get("DISPLAY"):
+        return None
+    for name in ("x", "sdl2"):
+        if any(glob.glob(pattern.format(name)) for pattern in PLUGINS):
+            return name
+    return None
+
+
+def bochs_command(
+    iso: str,
+    directory: str,
+    serial: str,
+    pace: Pace,
+    *,
+    cpu: str = "tigerlake",
+    display: str | None = None,
+    witness: bool = False,
+) -> list[str]:
+    """Write the configuration into @directory and return the command that starts Bochs on @iso.
+
+    @serial is the terminal that COM1 is. With @witness the log has every delivery of the CPU.
+    """
+    log = log_path(directory)
+    configuration = os.path.join(directory, "bochsrc")
+    with open(configuration, "w") as file:
+        file.write(
+            CONFIGURATION.format(
+                display=display or 'rfb, options="timeout=0"',
+                cpu=cpu,
+                ips=pace.ips,
+                sync=pace.sync,
+                iso=os.path.abspath(iso),
+                serial=serial,
+                log=log,
+                witness="report" if witness else "ignore",
+            )
+        )
+    command = [EMULATOR, "-q", "-f", configuration]
+    if _has_debugger():
+        go = os.path.join(directory, "debugger-commands")
+        with open(go, "w") as file:
+            file.write("continue\n")
+        command += ["-rc", go]
+    return command
+
+
+def log_path(directory: str) -> str:
+    """Return where the log of a machine started in @directory is."""
+    return os.path.join(directory, "bochs.log")
+
+
+def end_reason(directory: str) -> str:
+    """Return the panic with which Bochs has ended, in its log's words, or ''."""
+    if not os.path.exists(log_path(directory)):
+        return ""
+    with open(log_path(directory), errors="replace") as file:
+        found = PANIC.findall(file.read())
+    return found[-1].strip() if found else ""
+
+
+def _has_debugger() -> bool:
+    return " -rc " in _help()
+
+
+def version() -> str:
+    """Return Bochs's version, such as "2.7"."""
+    return re.search(r"Bochs x86 Emulator (\S+)", _help()).group(1)
+
+
+def _help() -> str:
+    done = subprocess.run([EMULATOR, "--help"], stdin=subprocess.DEVNULL, capture_output=True)
+    return (done.stdout + done.stderr).decode(errors="replace")

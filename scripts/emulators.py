@@ -1,0 +1,202 @@
+"""An emulator's process as scripts/run sees it: the bytes of its serial line, and how it ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import select
+import socket
+import subprocess
+import tty
+from typing import Protocol
+
+import bochsrc
+import machine
+
+
+class Ending:
+    """How a machine has ended."""
+
+    def __init__(self, status: int, message: str = "", is_reset: bool = False) -> None:
+        self.status = status  # of scripts/run
+        self.message = message  # for the person, '' if there is nothing to say
+        self.is_reset = is_reset
+
+
+class Machine(Protocol):
+    """One process, which runs until it ends by itself or is closed."""
+
+    def wait(self, others: list[int]) -> list[int]:
+        """Wait for the guest or for one of @others, descriptors; return those that are ready."""
+
+    def read(self) -> bytes | None:
+        """Return what the guest has said since the last time, or None at its end."""
+
+    def send(self, data: bytes) -> None:
+        """Send @data to the guest's serial line."""
+
+    def ending(self, failures: list[str]) -> Ending:
+        """Wait for the end of the process and judge it; @failures are those that were seen."""
+
+    def close(self) -> None:
+        """End it if it still runs."""
+
+
+def _start(command: list[str], group: str, **options: object) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(command, bufsize=0, **options)
+    except FileNotFoundError:
+        raise SystemExit(
+            f"barestub: there is no {command[0]}: run scripts/deps {group}"
+        ) from None
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+def _failed(failures: list[str]) -> Ending:
+    seen = failures or ["a command of the monitor, see above"]
+    return Ending(1, "this failed:" + "".join(f"\n  {line}" for line in seen))
+
+
+RESET = Ending(1, "the machine reset by itself: most likely a triple fault.", is_reset=True)
+
+
+class Qemu:
+    """The serial line on pipes, and QMP on a socket that the process inherits."""
+
+    def __init__(self, iso: str, uefi: bool, display: str, directory: str) -> None:
+        ours, theirs = socket.socketpair()
+        command = machine.qemu_command(iso, uefi, directory)
+        command += ["-display", display]
+        command += ["-chardev", "stdio,id=serial,signal=off", "-serial", "chardev:serial"]
+        command += ["-chardev", f"socket,id=qmp,fd={theirs.fileno()}"]
+        command += ["-mon", "chardev=qmp,mode=control"]
+        self._errors = open(os.path.join(directory, "errors.txt"), "w+")
+        pipe = subprocess.PIPE
+        ends = {"stdin": pipe, "stdout": pipe, "stderr": self._errors}
+        with theirs:
+            self._process = _start(command, "run", pass_fds=[theirs.fileno()], **ends)
+        self._output = self._process.stdout.fileno()
+        self._qmp = ours
+        self._qmp.sendall(b'{"execute": "qmp_capabilities"}\n')
+        self._events = b""
+        self._ready: list[object] = []
+
+    def wait(self, others: list[int]) -> list[int]:
+        self._ready, _, _ = select.select([self._output, self._qmp, *others], [], [])
+        if self._qmp in self._ready:
+            self._read_events()
+        return [descriptor for descriptor in others if descriptor in self._ready]
+
+    def read(self) -> bytes | None:
+        if self._output not in self._ready:
+            return b""
+        return os.read(self._output, 65536) or None
+
+    def send(self, data: bytes) -> None:
+        try:
+            write_all(self._process.stdin.fileno(), data)
+        except BrokenPipeError:
+            pass  # the guest has switched off; its exit status tells the rest
+
+    def _read_events(self) -> bool:
+        """Take what QMP has to say; return false at its end."""
+        try:
+            data = self._qmp.recv(65536)
+        except ConnectionResetError:
+            return False
+        self._events += data
+        return bool(data)
+
+    def _reason(self) -> str:
+        """Why the process ended in QMP's words, or ''."""
+        while self._read_events():
+            pass
+        messages = map(json.loads, self._events.splitlines())
+        reasons = [m["data"]["reason"] for m in messages if m.get("event") == "SHUTDOWN"]
+        return reasons[-1] if reasons else ""
+
+    def _error_text(self) -> str:
+        self._errors.seek(0)
+        return self._errors.read().strip() or "no message"
+
+    def ending(self, failures: list[str]) -> Ending:
+        status = self._process.wait()
+        reason = self._reason()
+        if status == machine.POWER_OFF:
+            return Ending(0)
+        if status == machine.POWER_OFF_AFTER_FAILURE:
+            return _failed(failures)
+        if reason == "guest-reset":
+            return RESET
+        if reason == "host-ui":
+            return Ending(int(bool(failures)), "the window was closed.")
+        if reason == "guest-shutdown":
+            return Ending(1, "the machine was switched off other than by the monitor's poweroff.")
+        if status < 0:
+            return Ending(1, f"{machine.EMULATOR} was killed by signal {-status}.")
+        return Ending(1, f"{machine.EMULATOR} failed with status {status}: {self._error_text()}")
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._qmp.close()
+        self._errors.close()
+
+
+class Bochs:
+    """The serial line on a pseudo-terminal. What the process prints is only kept for errors."""
+
+    def __init__(self, iso: str, display: str | None, directory: str) -> None:
+        if not os.path.exists(iso):
+            raise SystemExit(f"barestub: there is no {iso}")
+        self._directory = directory
+        self._terminal, self._theirs = pty.openpty()
+        tty.setraw(self._theirs)
+        serial = os.ttyname(self._theirs)
+        command = bochsrc.bochs_command(
+            iso, directory, serial, bochsrc.REAL_TIME, display=display
+        )
+        ends = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE}
+        self._process = _start(command, "bochs", stderr=subprocess.STDOUT, **ends)
+        self._output = self._process.stdout.fileno()
+        self._printed = b""
+        self._ready: list[int] = []
+        self._ended = False
+
+    def wait(self, others: list[int]) -> list[int]:
+        self._ready, _, _ = select.select([self._terminal, self._output, *others], [], [])
+        if self._output in self._ready:
+            data = os.read(self._output, 65536)
+            self._printed += data
+            self._ended = not data
+        return [descriptor for descriptor in others if descriptor in self._ready]
+
+    def read(self) -> bytes | None:
+        if self._terminal in self._ready:
+            return os.read(self._terminal, 65536)
+        return None if self._ended else b""
+
+    def send(self, data: bytes) -> None:
+        write_all(self._terminal, data)
+
+    def ending(self, failures: list[str]) -> Ending:
+        self._process.wait()
+        reason = bochsrc.end_reason(self._directory)
+        if reason == bochsrc.POWER_OFF:
+            return _failed(failures) if failures else Ending(0)
+        if reason.endswith(bochsrc.TRIPLE_FAULT):
+            return RESET
+        message = reason or self._printed.decode(errors="replace").strip()[-1000:]
+        return Ending(1, f"{bochsrc.EMULATOR} has ended: {message or 'no message'}")
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._process.stdout.close()
+        os.close(self._terminal)
+        os.close(self._theirs)

@@ -1,0 +1,139 @@
+"""The interrupt paths that are compared: ours, the compilers' own, sketches of other kernels'.
+
+Builds what the installed compilers can build; says what could not be had and why.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES = ROOT / "tests" / "silicon"
+
+# The flags of a kernel that keeps to the general registers; "as it comes" is the plain compiler.
+KERNEL_C = (
+    "-O2 -g -std=c17 -ffreestanding -fno-pic -mcmodel=kernel -mgeneral-regs-only -mno-red-zone"
+    " -fno-stack-protector -fcf-protection=branch"
+).split()
+PLAIN_C = "-O2 -g -std=c17 -fno-pic -Wno-interrupt-service-routine".split()
+KERNEL_RUST = "-O --target=x86_64-unknown-none -C relocation-model=static".split()
+PLAIN_RUST = "-O --target=x86_64-unknown-linux-gnu -C relocation-model=static -C panic=abort".split()
+
+KINDS = ("none", "code")
+
+
+@dataclass
+class InterruptPath:
+    """One interrupt path. Its symbols are key_none and key_code, and key_common if they share."""
+
+    key: str
+    name: str
+    family: str  # "ours", "compiler" or "sketch"
+    object: Path | None = None
+
+
+@dataclass
+class Handlers:
+    """What could be built, and remarks on what could not."""
+
+    paths: list[InterruptPath] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def run(command: list[str], **options: object) -> subprocess.CompletedProcess[str]:
+    """Run a tool and keep what it says."""
+    return subprocess.run(command, capture_output=True, text=True, **options)
+
+
+def must(command: list[str]) -> str:
+    """Run a tool that must succeed; return its output."""
+    done = run(command)
+    if done.returncode != 0:
+        raise SystemExit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def version(compiler: str) -> str:
+    """The version number of @compiler, such as "12.2.0"."""
+    return re.search(r"\d+\.\d+(\.\d+)?", re.sub(r"\(.*?\)", "", must([compiler, "--version"])))[0]
+
+
+def rename(path: Path, key: str, names: dict[str, str]) -> None:
+    """Give the symbols of an object the names that the bench looks for."""
+    options = [f"--redefine-sym={old}={key}_{new}" for old, new in names.items()]
+    must(["objcopy", *options, str(path)])
+
+
+def complaint(messages: str) -> str:
+    """The first line of a compiler's @messages that says what is wrong."""
+    for line in messages.splitlines():
+        if match := re.search(r"\b(error|sorry, unimplemented)\b.*", line):
+            return match[0]
+    return "it failed"
+
+
+def compile_handlers(build: Path, handlers: Handlers) -> None:
+    """Build the interrupt functions of every compiler that is installed."""
+    compilers = [
+        ("gcc", "GCC", "gcc", "handlers.c", KERNEL_C, PLAIN_C),
+        ("clang", "Clang", "clang", "handlers.c", KERNEL_C, PLAIN_C),
+        ("rust", "rustc", "rustc", "handlers.rs", KERNEL_RUST, PLAIN_RUST),
+    ]
+    for key, name, tool, source, kernel, plain in compilers:
+        if shutil.which(tool) is None:
+            handlers.notes.append(f"{name} is left out: it is not installed.")
+            continue
+        named = f"{name} {version(tool)}"
+        for suffix, flags, flavour in (("", kernel, ""), ("_plain", plain, ", as it comes")):
+            path = build / f"{key}{suffix}.o"
+            compile_only = ["--emit=obj", "--edition=2021"] if tool == "rustc" else ["-c"]
+            command = [tool, *flags, *compile_only, str(SOURCES / source), "-o", str(path)]
+            # x86-interrupt is not stable Rust; this lets a stable rustc compile it.
+            done = run(command, env={**os.environ, "RUSTC_BOOTSTRAP": "1"})
+            if done.returncode != 0:
+                flavour = flavour or ", for a kernel"
+                handlers.notes.append(f"{named}{flavour} is left out: {complaint(done.stderr)}")
+                continue
+            rename(path, key + suffix, {kind: kind for kind in KINDS})
+            handlers.paths.append(InterruptPath(key + suffix, named + flavour, "compiler", path))
+
+
+def build_ours(build: Path, stubs: list[str], handlers: Handlers) -> None:
+    """Take the kernel's own objects under the names of the others."""
+    path = build / "barestub.o"
+    must(["ld", "-r", "-z", "noexecstack", "-o", str(path), *stubs])
+    rename(path, "barestub", {"isr_32": "none", "isr_14_PF": "code", "trap_entry": "common"})
+    handlers.paths.append(InterruptPath("barestub", "Barestub", "ours", path))
+
+
+def build_sketches(build: Path, handlers: Handlers) -> None:
+    """Assemble the sketches, which share one object."""
+    path = build / "sketches.o"
+    must(["nasm", "-f", "elf64", "-o", str(path), str(SOURCES / "sketches.asm")])
+    names = {"linux": "Linux", "zircon": "Zircon", "xv6": "xv6", "kvm_unit_tests": "kvm-unit-tests"}
+    for key, name in names.items():
+        handlers.paths.append(InterruptPath(key, f"{name}, the shape of", "sketch", path))
+
+
+def build_all(build: Path, stubs: list[str]) -> Handlers:
+    """Build every path; @stubs are the kernel's objects."""
+    build.mkdir(parents=True, exist_ok=True)
+    handlers = Handlers()
+    build_ours(build, stubs, handlers)
+    compile_handlers(build, handlers)
+    build_sketches(build, handlers)
+    return handlers
+
+
+def sizes(path: InterruptPath) -> dict[str, int]:
+    """The bytes of code of each symbol of @path."""
+    found = {}
+    for line in must(["nm", "-S", str(path.object)]).splitlines():
+        if match := re.match(rf"\w+ (\w+) \w {path.key}_(none|code|common)$", line):
+            found[match[2]] = int(match[1], 16)
+    return found

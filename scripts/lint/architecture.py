@@ -1,0 +1,67 @@
+"""What the manuals say of vectors, descriptors and the frame: Intel SDM vol. 3, chapters 3 and 6,
+and AMD APM vol. 2, chapter 8."""
+
+from __future__ import annotations
+
+VECTOR_COUNT = 256
+GATE_SIZE = 16
+PAGE_SIZE = 4096
+
+# SDM vol. 3, table 6-1; APM vol. 2, table 8-1, adds #VC and #SX.
+VECTORS_WITH_CODE = frozenset({8, 10, 11, 12, 13, 14, 17, 21, 29, 30})
+
+NMI, DOUBLE_FAULT, MACHINE_CHECK = 2, 8, 18
+BREAKPOINT, OVERFLOW = 3, 4
+
+MNEMONICS = {
+    0: "#DE", 1: "#DB", 2: "NMI", 3: "#BP", 4: "#OF", 5: "#BR", 6: "#UD", 7: "#NM", 8: "#DF",
+    10: "#TS", 11: "#NP", 12: "#SS", 13: "#GP", 14: "#PF", 16: "#MF", 17: "#AC", 18: "#MC",
+    19: "#XM", 20: "#VE", 21: "#CP", 28: "#HV", 29: "#VC", 30: "#SX",
+}  # fmt: skip
+
+# Vectors that a kernel must be able to take: 9, 15 and 22-27, 31 are reserved.
+EXCEPTIONS = frozenset(MNEMONICS)
+
+RFLAGS_FIXED = 1 << 1
+RFLAGS_IF = 1 << 9
+RFLAGS_DF = 1 << 10
+RFLAGS_AC = 1 << 18
+
+MSR_GS_BASE = 0xC0000101
+MSR_KERNEL_GS_BASE = 0xC0000102
+
+# The frame, lowest address first: SDM vol. 3, 6.14.2.
+FRAME_SLOTS = ("rip", "cs", "rflags", "rsp", "ss")
+
+# In the order of their encoding.
+REGISTERS = (
+    "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
+    "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
+)  # fmt: skip
+GENERAL = tuple(name for name in REGISTERS if name != "rsp")
+
+# System V ABI, AMD64 supplement, 3.2.1 and figure 3.4.
+CALLER_SAVED = ("rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11")
+ARGUMENTS = ("rdi", "rsi", "rdx", "rcx", "r8", "r9")
+
+
+def is_canonical(address: int) -> bool:
+    """Whether bits 63 to 47 of @address are equal."""
+    return address >> 47 in (0, (1 << 17) - 1)
+
+
+def vector_name(vector: int) -> str:
+    """Return such as "13 #GP", or "32" for a vector without a name."""
+    mnemonic = MNEMONICS.get(vector)
+    return f"{vector} {mnemonic}" if mnemonic else str(vector)
+
+
+def ranges(vectors: list[int]) -> str:
+    """Return sorted @vectors in words, such as "0-7, 9, 32-255"."""
+    parts: list[list[int]] = []
+    for vector in sorted(set(vectors)):
+        if parts and parts[-1][-1] == vector - 1:
+            parts[-1][-1] = vector
+        else:
+            parts.append([vector, vector])
+    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in parts)

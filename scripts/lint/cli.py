@@ -1,0 +1,168 @@
+"""The command line of stublint."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+from lint import allow, machine_report, report
+from lint.contract import Contract, Options
+from lint.errors import CannotRun
+from lint.finding import Finding, Group, group
+from lint.picture import Painter
+from lint.sources import Source, load
+
+CLEAN, FINDINGS, CANNOT_RUN = 0, 1, 2
+
+DESCRIPTION = """\
+Runs every interrupt stub of an x86-64 kernel in an emulator, for each vector from ring 0 and
+ring 3, with DF and AC set and clear, and says what breaks the CPU's contract or C's, and the fix.
+"""
+
+EXAMPLES = """\
+examples:
+  stublint kernel.elf                          stubs found by their names
+  stublint kernel.elf --pattern isr%d          ... by a pattern of names (repeatable)
+  stublint kernel.elf --pattern irq%d+32       ... numbered from another vector
+  stublint kernel.elf --table isr_table        ... by a table of pointers
+  stublint kernel.elf --table isr0 --stride 16 ... one every 16 bytes
+  stublint stubs.o entry.o                     objects; what they do not define is C
+  stublint --boot kernel.iso                   boots it in QEMU, lints what the CPU would run
+  stublint --qmp /tmp/qmp.sock                 a QEMU that runs already (-qmp unix:PATH,server)
+  stublint kernel.elf --idt-image idt.bin      gates from a dump of the IDT
+
+allow-file: a line `rule:vectors  reason` each, such as
+  no-code-frame:*   our IDT has no gate with DPL 3, and nobody executes INT 13
+
+exit status: 0 clean, 1 findings (ERROR, ABI or LATENT), 2 could not run.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="stublint",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("files", nargs="*", metavar="FILE", help="a linked ELF kernel, or objects")
+    stubs = parser.add_argument_group("where the stubs are")
+    stubs.add_argument("--pattern", action="append", default=[], metavar="NAME%d[+N]",
+                       help="names with the vector in them: %%d or %%x; +N is added to it")
+    stubs.add_argument("--table", metavar="SYMBOL|ADDRESS",
+                       help="a table of pointers to stubs, or with --stride the first stub")
+    stubs.add_argument("--stride", type=number, default=0, metavar="BYTES",
+                       help="the stubs follow each other at this distance")
+    stubs.add_argument("--first", type=number, default=0, metavar="VECTOR",
+                       help="the vector of the table's first stub (0)")
+    stubs.add_argument("--count", type=number, metavar="N", help="stubs in the table")
+    stubs.add_argument("--idt-image", metavar="FILE", help="a dump of the IDT: 16 bytes a gate")
+    stubs.add_argument("--idt", metavar="SYMBOL|ADDRESS", help="the IDT in the file's own memory")
+    stubs.add_argument("--memory", action="append", default=[], metavar="FILE@ADDRESS",
+                       help="raw memory as well as, or instead of, an ELF file")
+    live = parser.add_argument_group("a running kernel")
+    live.add_argument("--boot", metavar="ISO", help="boot it in QEMU")
+    live.add_argument("--after", type=float, default=5.0, metavar="SECONDS",
+                      help="how long --boot waits for the kernel to load its IDT (5)")
+    live.add_argument("--qemu", default="", metavar="OPTIONS", help="more options for --boot")
+    live.add_argument("--qmp", metavar="SOCKET", help="a running QEMU's QMP socket")
+    circumstances = parser.add_argument_group("circumstances")
+    circumstances.add_argument("--smap", action=argparse.BooleanOptionalAction, default=None,
+                               help="AC must be clear at C calls (default: if a stub does CLAC)")
+    circumstances.add_argument("--ibt", action="store_true", help="ENDBR64 is due")
+    circumstances.add_argument("--c", action="append", default=[], metavar="NAME",
+                               help="this function is C (keeps to the ABI)")
+    circumstances.add_argument("--asm", action="append", default=[], metavar="NAME",
+                               help="this function is assembly: a part of the stub")
+    answers = parser.add_argument_group("answers")
+    answers.add_argument("--allow", action="append", default=[], metavar="FILE",
+                         help="findings to live with, each with its reason")
+    answers.add_argument("--json", metavar="FILE", help="the report as JSON (- for stdout)")
+    answers.add_argument("--sarif", metavar="FILE", help="the report as SARIF 2.1.0")
+    answers.add_argument("--brief", action="store_true", help="no disassembly, no stack picture")
+    answers.add_argument("--rules", action="store_true", help="explain every rule, and exit")
+    return parser
+
+
+def number(text: str) -> int:
+    """Return the number that @text is, in any base with the usual prefix."""
+    value = int(text, 0)
+    if value < 0:
+        raise ValueError
+    return value
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the tool; return its exit status."""
+    options = parser().parse_args(arguments)
+    if options.rules:
+        print(report.rules())
+        return CLEAN
+    try:
+        return lint(options)
+    except CannotRun as error:
+        print(f"stublint: {error}", file=sys.stderr)
+        return CANNOT_RUN
+
+
+def lint(options: argparse.Namespace) -> int:
+    """Lint what @options name, and report; return the exit status."""
+    allowances = [line for path in options.allow for line in allow.load(path)]
+    start = time.monotonic()
+    source = load(options)
+    contract = Contract(source.image, _contract_options(options, source))
+    findings = source.findings + contract.check(source.entries)
+    seconds = time.monotonic() - start
+    counted, allowed = allow.split(findings, allowances)
+    groups = group(counted) + _allowed_groups(allowed)
+    contract.locate(groups)
+    summary = report.Summary(source.name, source.entries, contract.runs, seconds)
+    painter = Painter(source.image, contract.decoder)
+    _answer(options, summary, groups, painter)
+    bad = any(g.severity != "INFO" and g.reason is None for g in groups)
+    return FINDINGS if bad else CLEAN
+
+
+def _contract_options(options: argparse.Namespace, source: Source) -> Options:
+    made = Options(
+        smap=source.smap if options.smap is None else options.smap,
+        ibt=options.ibt or source.ibt,
+        c_names=set(options.c),
+        assembly_names=set(options.asm),
+    )
+    if source.selectors is not None:
+        made.selectors = source.selectors
+    return made
+
+
+def _allowed_groups(allowed: list[tuple[Finding, str]]) -> list[Group]:
+    groups = []
+    for reason in dict.fromkeys(reason for _, reason in allowed):
+        for made in group([finding for finding, why in allowed if why == reason]):
+            made.reason = reason
+            groups.append(made)
+    return groups
+
+
+def _answer(
+    options: argparse.Namespace, summary: report.Summary, groups: list[Group], painter: Painter
+) -> None:
+    if options.json:
+        _write(options.json, machine_report.as_json(summary, groups, painter))
+    if options.sarif:
+        _write(options.sarif, machine_report.as_sarif(summary, groups, painter))
+    if "-" not in (options.json, options.sarif):
+        print(report.text(summary, groups, painter, options.brief))
+
+
+def _write(path: str, content: str) -> None:
+    if path == "-":
+        print(content)
+        return
+    try:
+        with open(path, "w") as file:
+            file.write(content + "\n")
+    except OSError as error:
+        raise CannotRun(f"{path}: {error.strerror}") from None

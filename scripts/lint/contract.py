@@ -1,0 +1,247 @@
+"""The whole contract: every stub under every variant, then what only their comparison shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+from lint.architecture import (
+    GENERAL,
+    MACHINE_CHECK,
+    NMI,
+    RFLAGS_AC,
+    RFLAGS_DF,
+    VECTORS_WITH_CODE,
+)
+from lint.callee import Judge
+from lint.check import Checker, Context
+from lint.cross import check_codes, check_shapes, check_vectors, frame_shifts
+from lint.disasm import Decoder
+from lint.fields import check_fields
+from lint.finding import Finding, Group
+from lint.image import Image
+from lint.rules import RULES
+from lint.run import Runner
+from lint.trace import Entry, Trace
+from lint.values import Variant
+from lint.vectors_in_c import VectorUse
+
+BOTH_FLAGS = RFLAGS_DF | RFLAGS_AC
+
+# Two runs with different values for each ring, with DF and AC clear and set.
+USUAL = (
+    Variant(ring=0, flags=0, has_code=False, seed=1, user_gs=False),
+    Variant(ring=0, flags=BOTH_FLAGS, has_code=False, seed=2, user_gs=False, c_uses_vectors=True),
+    Variant(ring=0, flags=RFLAGS_AC, has_code=False, seed=5, user_gs=False),
+    Variant(ring=3, flags=0, has_code=False, seed=3, user_gs=True, c_uses_vectors=True),
+    Variant(ring=3, flags=BOTH_FLAGS, has_code=False, seed=4, user_gs=True),
+    Variant(ring=3, flags=RFLAGS_DF, has_code=False, seed=6, user_gs=True),
+)
+# The code that a vector carries as an exception is not there: INT n, an IPI.
+WITHOUT_CODE = (
+    Variant(ring=0, flags=BOTH_FLAGS, has_code=False, seed=7, user_gs=False),
+    Variant(ring=3, flags=0, has_code=False, seed=8, user_gs=True),
+)
+# An NMI hits between an entry from ring 3 and its SWAPGS.
+BEFORE_SWAPGS = Variant(ring=0, flags=0, has_code=False, seed=9, user_gs=True)
+ANYWHERE = (NMI, MACHINE_CHECK)
+
+# Rules that name a frame of the wrong size by what comes of it at the return.
+OFF_FRAME = ("dummy-code-missing", "dummy-code-extra", "code-not-dropped", "code-dropped-twice",
+             "return-off-frame")  # fmt: skip
+
+# Kernel CS and SS, user CS and SS, where nobody says which.
+USUAL_SELECTORS = (0x08, 0x10, 0x23, 0x1B)
+
+
+@dataclass
+class Options:
+    """What the command line or the running machine adds to the image."""
+
+    smap: bool | None = None  # None: on if a stub executes CLAC or STAC
+    ibt: bool = False
+    c_names: set[str] = field(default_factory=set)
+    assembly_names: set[str] = field(default_factory=set)
+    selectors: tuple[int, int, int, int] = USUAL_SELECTORS
+
+
+class Contract:
+    """Runs all entries of an image and collects what is wrong with them."""
+
+    def __init__(self, image: Image, options: Options) -> None:
+        self._image = image
+        self._options = options
+        self.decoder = Decoder(image)
+        self._judge = Judge(image, self.decoder, options.c_names, options.assembly_names)
+        self._runner = Runner(image, self.decoder, self._judge, options.selectors)
+        self.runs = 0
+
+    def check(self, entries: list[Entry]) -> list[Finding]:
+        """Return the findings for all @entries."""
+        usual = [trace for entry in entries for trace in self._run(entry, USUAL)]
+        bare = [
+            self._trace(entry, variant)
+            for entry in entries
+            if entry.vector in VECTORS_WITH_CODE and entry.known
+            for variant in WITHOUT_CODE
+        ]
+        context = self._context(usual, bare)
+        checker = Checker(context)
+        found = [finding for trace in usual for finding in checker.check(trace)]
+        found += self._compare(usual, context.shifts, found)
+        found += self._without_code(usual, bare, checker, context.shifts)
+        found += self._before_swapgs(entries, checker, context)
+        found += self._circumstances(usual)
+        found += self._landing(entries)
+        return found
+
+    def locate(self, groups: list[Group]) -> None:
+        """Move findings on registers from the return to the instruction that did it."""
+        for group in groups:
+            first = group.first
+            if first.rule in ("register-lost", "registers-swapped") and first.trace:
+                trace = self._runner.run(first.trace.entry, first.trace.variant, watch=True)
+                lost = [n for n in GENERAL if trace.end.moment.registers[n]
+                        != trace.values.registers[n]]  # fmt: skip
+                moment = trace.last_change(lost)
+                if moment is not None:
+                    first.trace, first.moment, first.pc = trace, moment, moment.pc
+
+    def _run(self, entry: Entry, variants: Iterable[Variant]) -> Iterator[Trace]:
+        has_code = entry.vector in VECTORS_WITH_CODE and entry.known
+        for variant in variants:
+            yield self._trace(entry, replace(variant, has_code=has_code))
+
+    def _trace(self, entry: Entry, variant: Variant) -> Trace:
+        self.runs += 1
+        # A seed of its own for every vector, so that 256 stubs meet more than six states.
+        seed = variant.seed + 16 * entry.vector
+        return self._runner.run(
+            entry, replace(variant, seed=seed, interrupts=entry.trap_gate)
+        )
+
+    def _context(self, usual: list[Trace], bare: list[Trace]) -> Context:
+        smap = self._options.smap
+        if smap is None:
+            smap = self._executes(usual, ("clac", "stac"))
+        return Context(
+            self._image,
+            self.decoder,
+            self._judge,
+            VectorUse(self._image, self._judge),
+            smap,
+            any(trace.swapgs for trace in usual),
+            frame_shifts(usual + bare),
+        )
+
+    def _executes(self, traces: list[Trace], mnemonics: tuple[str, ...]) -> bool:
+        executed = {pc for trace in traces for pc in trace.path}
+        return any(
+            (instruction := self.decoder.at(pc)) and instruction.mnemonic in mnemonics
+            for pc in executed
+        )
+
+    def _compare(
+        self, traces: list[Trace], shifts: dict[tuple[int, bool], int], found: list[Finding]
+    ) -> Iterator[Finding]:
+        said = {finding.vector for finding in found if finding.rule in OFF_FRAME}
+        yield from check_shapes([t for t in traces if t.entry.vector not in said], shifts)
+        yield from check_vectors(traces, shifts)
+        yield from check_codes(traces, shifts)
+        yield from check_fields(traces, self._image.debug, shifts)
+
+    def _without_code(
+        self,
+        usual: list[Trace],
+        bare: list[Trace],
+        checker: Checker,
+        shifts: dict[tuple[int, bool], int],
+    ) -> Iterator[Finding]:
+        """Report all that goes wrong without a code as one thing, unless the same goes wrong with
+        one: for one missing slot has many consequences."""
+        vectors = {trace.entry.vector for trace in bare}
+        broken = {
+            (finding.vector, finding.rule)
+            for trace in usual
+            if trace.entry.vector in vectors
+            for finding in checker.check(trace)
+        }
+        for trace in bare:
+            found = checker.check(trace)
+            found += check_shapes([trace], shifts)
+            worse = [
+                finding
+                for finding in found
+                if finding.severity in ("ERROR", "ABI")
+                and (finding.vector, finding.rule) not in broken
+            ]
+            if worse:
+                yield self._no_code_frame(trace, worse)
+
+    @staticmethod
+    def _no_code_frame(trace: Trace, worse: list[Finding]) -> Finding:
+        rule, first = RULES["no-code-frame"], worse[0]
+        called_by_ring_3 = trace.variant.ring == 3 and trace.entry.dpl == 3
+        consequences = sorted({finding.rule for finding in worse})
+        return Finding(
+            rule.name,
+            "ERROR" if called_by_ring_3 else rule.severity,
+            trace.entry.vector,
+            "taken without an error code, the stub breaks " + ", ".join(consequences),
+            rule.duty,
+            trace.entry.name,
+            first.pc,
+            first.moment,
+            trace,
+        )
+
+    def _before_swapgs(
+        self, entries: list[Entry], checker: Checker, context: Context
+    ) -> Iterator[Finding]:
+        if not context.swaps_gs:
+            return
+        for entry in entries:
+            if entry.vector in ANYWHERE and entry.known:
+                for trace in self._run(entry, (BEFORE_SWAPGS,)):
+                    for finding in checker.check(trace):
+                        if finding.rule == "swapgs-paranoid":
+                            yield finding
+
+    def _circumstances(self, traces: list[Trace]) -> Iterator[Finding]:
+        rule = RULES["c-returns-rsp"]
+        for trace in traces:
+            if trace.variant.c_returns_rsp:
+                name = trace.calls[-1].callee.name if trace.calls else "C"
+                yield Finding(
+                    rule.name,
+                    rule.severity,
+                    trace.entry.vector,
+                    f"RSP is what {name} returns",
+                    rule.duty,
+                    trace.entry.name,
+                    trace.calls[-1].moment.pc if trace.calls else None,
+                    trace.calls[-1].moment if trace.calls else None,
+                    trace,
+                )
+
+    def _landing(self, entries: list[Entry]) -> Iterator[Finding]:
+        """Yield findings on ENDBR64, if it is due."""
+        without = [entry for entry in entries if not self._begins_with_endbr64(entry)]
+        if not self._options.ibt and len(without) == len(entries):
+            return
+        rule = RULES["endbr64-missing"]
+        for entry in without:
+            yield Finding(
+                rule.name,
+                "ERROR" if self._options.ibt else rule.severity,
+                entry.vector,
+                "the stub does not begin with ENDBR64"
+                + ("" if self._options.ibt else ", as others of this kernel do"),
+                rule.duty,
+                entry.name,
+                entry.address,
+            )
+
+    def _begins_with_endbr64(self, entry: Entry) -> bool:
+        instruction = self.decoder.at(entry.address)
+        return instruction is not None and instruction.mnemonic == "endbr64"

@@ -1,0 +1,154 @@
+"""Reading a linked ELF kernel into an Image."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from elftools.common.exceptions import ELFError
+from elftools.construct import ConstructError
+from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
+
+from lint.errors import CannotRun
+from lint.image import Image, Segment, Symbol
+
+PF_X, PF_W = 1, 2
+R_X86_64_64, R_X86_64_GLOB_DAT, R_X86_64_JUMP_SLOT, R_X86_64_RELATIVE = 1, 6, 7, 8
+DT_RELA, DT_RELASZ = "DT_RELA", "DT_RELASZ"
+
+# A kernel's memory is copied into the emulator; more than this is a broken header.
+MEMORY_LIMIT = 1 << 30
+
+# What pyelftools raises, wherever a broken file leads it.
+BROKEN = (
+    ELFError,
+    ConstructError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    AssertionError,
+    OverflowError,
+    UnicodeDecodeError,
+    MemoryError,
+    RecursionError,
+    OSError,
+)
+
+
+def open_elf(path: str) -> ELFFile:
+    """Return the ELF file at @path, or raise CannotRun with what is wrong with it."""
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise CannotRun(f"{path}: {error.strerror}") from None
+    if data[:4] != b"\x7fELF":
+        raise CannotRun(f"{path}: {what_it_is(data)}")
+    try:
+        elf = ELFFile(io.BytesIO(data))
+        machine, kind = elf["e_machine"], elf["e_type"]
+        little = elf.little_endian
+    except BROKEN as error:
+        raise CannotRun(f"{path}: the ELF header is broken ({reason(error)})") from None
+    if machine not in ("EM_X86_64", "EM_386") or not little:
+        raise CannotRun(f"{path}: is for {machine}; stublint knows x86-64 alone")
+    if elf.elfclass == 32 and machine == "EM_386":
+        raise CannotRun(
+            f"{path}: is a 32-bit file. 64-bit code that objcopy -O elf32-i386 has put into such a"
+            " file is linted from the ELF before objcopy"
+        )
+    if kind not in ("ET_REL", "ET_EXEC", "ET_DYN"):
+        raise CannotRun(f"{path}: is neither a linked kernel nor an object file ({kind})")
+    return elf
+
+
+def what_it_is(data: bytes) -> str:
+    """Return in words what a file that starts with @data is, since it is no ELF file."""
+    if not data:
+        return "is empty"
+    if data[:8] == b"!<arch>\n":
+        return "is an archive: extract it (ar x) and give the objects, or the linked kernel"
+    if data[:2] == b"MZ":
+        return "is a PE file: lint the running kernel with --boot or --qmp"
+    if data[0x8001:0x8006] == b"CD001":
+        return "is an ISO image: boot it with --boot"
+    return "is not an ELF file"
+
+
+def reason(error: BaseException) -> str:
+    """Return one line that says what pyelftools found."""
+    text = str(error).strip().splitlines()
+    return text[0] if text else type(error).__name__
+
+
+def load_linked(path: str, elf: ELFFile) -> Image:
+    """Return the memory and the symbols of a linked kernel."""
+    image = Image(name=path)
+    try:
+        _load_segments(image, elf)
+        _relocate(image, elf)
+        _load_symbols(image, elf)
+    except BROKEN as error:
+        raise CannotRun(f"{path}: the ELF file is broken ({reason(error)})") from None
+    if not any(segment.executable for segment in image.segments):
+        raise CannotRun(f"{path}: no segment of it is executable: is this the kernel?")
+    return image.seal()
+
+
+def _load_segments(image: Image, elf: ELFFile) -> None:
+    total = 0
+    for header in elf.iter_segments():
+        if header["p_type"] != "PT_LOAD" or not header["p_memsz"]:
+            continue
+        total += header["p_memsz"]
+        if total > MEMORY_LIMIT or header["p_vaddr"] + header["p_memsz"] > 1 << 64:
+            raise CannotRun(f"{image.name}: the program headers ask for absurd addresses or sizes")
+        if header["p_filesz"] > header["p_memsz"]:
+            raise CannotRun(f"{image.name}: a segment is larger in the file than in memory")
+        data = header.data()
+        if len(data) != header["p_filesz"]:
+            raise CannotRun(f"{image.name}: the file is cut short: a segment reaches past its end")
+        data = bytearray(data.ljust(header["p_memsz"], b"\0"))
+        flags = header["p_flags"]
+        image.segments.append(
+            Segment(header["p_vaddr"], data, bool(flags & PF_X), bool(flags & PF_W))
+        )
+
+
+def _relocate(image: Image, elf: ELFFile) -> None:
+    """Apply the relocations of a position-independent kernel, which is loaded at address 0."""
+    if elf["e_type"] != "ET_DYN":
+        return
+    image.seal()
+    for section in elf.iter_sections("SHT_RELA"):
+        if not section["sh_flags"] & 2:  # SHF_ALLOC: for the loader, not for the linker
+            continue
+        symbols = elf.get_section(section["sh_link"])
+        for entry in section.iter_relocations():
+            kind, value = entry["r_info_type"], entry["r_addend"]
+            if kind in (R_X86_64_64, R_X86_64_GLOB_DAT, R_X86_64_JUMP_SLOT):
+                value += symbols.get_symbol(entry["r_info_sym"])["st_value"]
+            elif kind != R_X86_64_RELATIVE:
+                continue
+            segment = image.segment_at(entry["r_offset"])
+            if segment is not None:
+                at = entry["r_offset"] - segment.address
+                segment.data[at : at + 8] = (value % (1 << 64)).to_bytes(8, "little")
+
+
+def _load_symbols(image: Image, elf: ELFFile) -> None:
+    for section in elf.iter_sections():
+        if not isinstance(section, SymbolTableSection) or section["sh_type"] != "SHT_SYMTAB":
+            continue
+        for symbol in section.iter_symbols():
+            kind = symbol["st_info"]["type"]
+            if not symbol.name or symbol["st_shndx"] in ("SHN_UNDEF", "SHN_ABS"):
+                continue
+            if kind in ("STT_NOTYPE", "STT_FUNC", "STT_OBJECT"):
+                image.symbols.append(
+                    Symbol(
+                        symbol.name, symbol["st_value"], symbol["st_size"], kind == "STT_FUNC"
+                    )
+                )

@@ -1,0 +1,95 @@
+"""The report for programs: JSON, and SARIF 2.1.0 for code-scanning services."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from lint.finding import Group
+from lint.picture import Painter
+from lint.report import Summary
+from lint.rules import RULES
+
+LEVELS = {"ERROR": "error", "ABI": "error", "LATENT": "warning", "INFO": "note"}
+SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+
+
+def as_json(summary: Summary, groups: list[Group], painter: Painter) -> str:
+    """Return the report as JSON."""
+    return json.dumps(
+        {
+            "input": summary.name,
+            "vectors": [entry.vector for entry in summary.entries if entry.known],
+            "runs": summary.runs,
+            "seconds": round(summary.seconds, 2),
+            "findings": [_finding(group, painter) for group in groups],
+        },
+        indent=2,
+    )
+
+
+def _finding(group: Group, painter: Painter) -> dict[str, object]:
+    rule = RULES[group.rule]
+    return {
+        "rule": group.rule,
+        "severity": group.severity,
+        "vectors": group.vectors,
+        "seen": group.seen,
+        "when": group.when,
+        "due": group.due,
+        "at": [{"address": f"{pc:#x}", "place": painter.place(pc)} for pc in group.where],
+        "code": painter.code(group.first),
+        "stack": painter.stack(group.first),
+        "fix": rule.fix,
+        "manual": rule.manual,
+        "allowed": group.reason,
+    }
+
+
+def as_sarif(summary: Summary, groups: list[Group], painter: Painter) -> str:
+    """Return the report as SARIF."""
+    driver = {
+        "name": "stublint",
+        "rules": [
+            {
+                "id": rule.name,
+                "shortDescription": {"text": rule.duty},
+                "fullDescription": {"text": f"{rule.duty} {rule.symptom}"},
+                "help": {"text": f"{rule.fix}\n{rule.manual}"},
+                "defaultConfiguration": {"level": LEVELS[rule.severity]},
+            }
+            for rule in RULES.values()
+        ],
+    }
+    results = [_result(summary, group, painter) for group in groups]
+    run = {"tool": {"driver": driver}, "results": results}
+    return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
+
+
+def _result(summary: Summary, group: Group, painter: Painter) -> dict[str, object]:
+    result: dict[str, object] = {
+        "ruleId": group.rule,
+        "level": LEVELS[group.severity],
+        "message": {"text": f"{group.title()}: {group.seen}. {RULES[group.rule].fix}"},
+        "locations": [_location(summary, painter, group.first.pc)],
+        "partialFingerprints": {"stublint/v1": f"{group.rule}:{group.seen}"},
+    }
+    if group.reason is not None:
+        result["suppressions"] = [{"kind": "external", "justification": group.reason}]
+    return result
+
+
+def _location(summary: Summary, painter: Painter, pc: int | None) -> dict[str, object]:
+    """Return the source line if DWARF knows it, else the file that was linted."""
+    place = painter.place(pc) if pc is not None else ""
+    match = re.search(r"\(([^():]+):(\d+)\)$", place)
+    path, line = (match[1], int(match[2])) if match else (summary.name, 1)
+    location: dict[str, object] = {
+        "physicalLocation": {
+            "artifactLocation": {"uri": path},
+            "region": {"startLine": max(line, 1)},
+        }
+    }
+    if pc is not None:
+        location["logicalLocations"] = [{"name": place.split(" (")[0], "kind": "function"}]
+    return location

@@ -1,0 +1,309 @@
+"""Finding the stubs of a kernel by its symbols: patterns such as isr%d, tables of pointers or of
+equal strides, and the names of exceptions."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+
+from lint.architecture import VECTOR_COUNT
+from lint.disasm import Decoder, Kind
+from lint.errors import CannotRun
+from lint.image import Image, Symbol
+from lint.trace import Entry
+
+# What families of numbered stubs are called, as the last word before the number.
+FAMILY = re.compile(
+    r"(?:^|_|\b)(isr|isr_stub|irq|irq_stub|int|intr|interrupt|vector|vec|exception|exc|trap|idt"
+    r"|stub|handler|interrupt_handler|int_handler|isr_handler|exception_handler|entry"
+    r"|trap_entry|interrupt_entry|interrupt_stub|int_stub|isr_entry|isr_wrapper)_?(?:0x)?$",
+    re.IGNORECASE,
+)
+IRQ = re.compile(r"irq", re.IGNORECASE)
+FIRST_IRQ = 32  # where kernels put the 8259's lines, for above the exceptions
+TABLE = re.compile(r"(vector|isr|stub|interrupt|handler|idt|trap|exception)", re.IGNORECASE)
+ENOUGH = 3  # stubs make a family
+
+# Words that a handler's name has for an exception, in kernels in C and Rust.
+EXCEPTION_WORDS = {
+    0: ("divide_error", "divide_by_zero", "division_error", "division_by_zero", "div_by_zero",
+        "div_zero", "divide"),
+    1: ("debug", "single_step"),
+    2: ("nmi", "non_maskable_interrupt"),
+    3: ("breakpoint", "int3"),
+    4: ("overflow", "into"),
+    5: ("bound_range_exceeded", "bound_range", "bounds"),
+    6: ("invalid_opcode", "undefined_opcode", "invalid_op"),
+    7: ("device_not_available", "no_fpu"),
+    8: ("double_fault",),
+    10: ("invalid_tss",),
+    11: ("segment_not_present", "not_present"),
+    12: ("stack_segment_fault", "stack_segment", "stack_fault"),
+    13: ("general_protection_fault", "general_protection", "gpf", "gp_fault",
+         "protection_fault"),
+    14: ("page_fault",),
+    16: ("x87_floating_point", "x87_fpu", "fpu_error", "coprocessor_error"),
+    17: ("alignment_check",),
+    18: ("machine_check",),
+    19: ("simd_floating_point", "simd_fp", "simd_exception", "simd_coprocessor_error"),
+    20: ("virtualization",),
+    21: ("cp_protection_exception", "control_protection"),
+    29: ("vmm_communication_exception", "vmm_communication"),
+    30: ("security_exception",),
+}  # fmt: skip
+AFFIX = re.compile(
+    r"^_*(x86_|arch_|kernel_|asm_|exc_|isr_|interrupt_|exception_|handle_|on_|trap_)*"
+    r"|(_handler|_isr|_interrupt|_exception|_trap|_stub|_entry|_handler_stub|_fault_handler"
+    r"|_asm|_wrapper)*$"
+)
+
+
+def in_braces(pattern: str) -> re.Pattern[str]:
+    """Return the regular expression for a printf pattern such as "isr%d" or "vec_%02x"."""
+    match = re.search(r"%0?\d*([dux])", pattern)
+    if match is None:
+        raise CannotRun(f"--pattern {pattern}: has no %d or %x for the vector")
+    digits = "([0-9a-fA-F]+)" if match[1] == "x" else "([0-9]+)"
+    before, after = pattern[: match.start()], pattern[match.end() :]
+    return re.compile(f"^{re.escape(before)}{digits}{re.escape(after)}$")
+
+
+def by_pattern(image: Image, pattern: str, first: int) -> list[Entry]:
+    """Return the stubs whose names match a printf @pattern, @first being added to the number."""
+    expression = in_braces(pattern)
+    base = 16 if re.search(r"%0?\d*x", pattern) else 10
+    entries = {}
+    for symbol in image.symbols:
+        if match := expression.match(symbol.name):
+            vector = int(match[1], base) + first
+            if vector < VECTOR_COUNT:
+                entries[vector] = Entry(vector, symbol.address, symbol.name)
+    if not entries:
+        raise CannotRun(f"--pattern {pattern}: no symbol matches")
+    return list(entries.values())
+
+
+def resolve(image: Image, place: str) -> int:
+    """Return the address of a symbol, or of a number such as 0xffffffff80001000."""
+    symbol = image.symbol(place)
+    if symbol is not None:
+        return symbol.address
+    try:
+        return int(place, 0)
+    except ValueError:
+        raise CannotRun(f"{place}: is no symbol of {image.name}") from None
+
+
+def by_table(image: Image, place: str, stride: int, first: int, count: int | None) -> list[Entry]:
+    """Return the stubs of a table: of pointers, or with @stride of the stubs themselves."""
+    address = resolve(image, place)
+    entries = []
+    for index in range(count or VECTOR_COUNT - first):
+        if stride:
+            stub = address + index * stride
+            if not image.is_code(stub) or not count and _ends(image, address, stub):
+                break
+        else:
+            stub = image.read_int(address + 8 * index)
+            if stub == 0 and image.segment_at(address + 8 * index):
+                continue
+            if stub is None or not (image.is_code(stub) or stub in image.externs):
+                break
+        entries.append(Entry(first + index, stub, _name(image, stub)))
+    if not entries:
+        raise CannotRun(f"--table {place}: no stub is there")
+    return entries
+
+
+def _ends(image: Image, table: int, stub: int) -> bool:
+    """Whether the symbol at @table has a size, and @stub lies beyond."""
+    symbol = image.symbol_at(table)
+    return bool(symbol and symbol.size > 64 and stub >= symbol.address + symbol.size)
+
+
+def _name(image: Image, address: int) -> str:
+    return image.describe(address)
+
+
+def by_names(image: Image, decoder: Decoder) -> list[Entry]:
+    """Return all stubs that the symbols give away."""
+    finder = _Finder(image, decoder)
+    entries = finder.families()
+    for entry in finder.tables() if len(entries) < ENOUGH else []:
+        entries.setdefault(entry.vector, entry)
+    for entry in finder.exceptions():
+        entries.setdefault(entry.vector, entry)
+    if not entries:
+        raise CannotRun(
+            f"{image.name}: no interrupt stubs found by their names. Say where they are: --pattern"
+            " isr%d, --table SYMBOL (of pointers), --table SYMBOL --stride BYTES (of the stubs), or"
+            " lint the running kernel with --boot ISO"
+        )
+    return [entries[vector] for vector in sorted(entries)]
+
+
+class _Finder:
+    def __init__(self, image: Image, decoder: Decoder) -> None:
+        self._image = image
+        self._decoder = decoder
+        self._code = [s for s in image.symbols if image.is_code(s.address)]
+        self._returning: dict[int, bool] = {}
+
+    def families(self) -> dict[int, Entry]:
+        """Return the members of families of numbered names by vector."""
+        members: dict[str, dict[int, Symbol]] = defaultdict(dict)
+        for symbol in self._code:
+            for prefix, number in _numbered(symbol.name):
+                members[prefix].setdefault(number, symbol)
+        entries: dict[int, Entry] = {}
+        for prefix, stubs in sorted(members.items(), key=lambda item: -len(item[1])):
+            if len(stubs) < ENOUGH or not self._is_family(stubs.values()):
+                continue
+            bias = FIRST_IRQ if IRQ.search(prefix) and min(stubs) < FIRST_IRQ else 0
+            for number, symbol in stubs.items():
+                vector = number + bias
+                if vector < VECTOR_COUNT and vector not in entries:
+                    entries[vector] = Entry(vector, symbol.address, symbol.name)
+        return entries
+
+    def _is_family(self, symbols: Iterable[Symbol]) -> bool:
+        """Whether the code looks like stubs and not like C functions of such names."""
+        looks = [
+            self.is_handler(symbol.address) or self._begins_as_stub(symbol.address)
+            for symbol in symbols
+        ]
+        return sum(looks) * 2 >= len(looks)
+
+    def _begins_as_stub(self, address: int) -> bool:
+        """Whether a constant is pushed at once, as no compiled function does."""
+        for _ in range(3):
+            instruction = self._decoder.at(address)
+            if instruction is None:
+                return False
+            if instruction.mnemonic == "push" and self._decoder.target(instruction) is not None:
+                return True
+            address = instruction.end
+        return False
+
+    def is_handler(self, address: int) -> bool:
+        """Whether an IRETQ, or IRET by mistake, can be reached from @address."""
+        if address not in self._returning:
+            self._returning[address] = self._reaches_iret(address)
+        return self._returning[address]
+
+    def _reaches_iret(self, start: int) -> bool:
+        pending, seen = [start], set()
+        while pending and len(seen) < 2000:
+            address = pending.pop()
+            while address not in seen:
+                seen.add(address)
+                instruction = self._decoder.at(address)
+                if instruction is None or instruction.kind in (Kind.RETURN, Kind.JUMP):
+                    break
+                if instruction.kind in (Kind.IRETQ, Kind.IRET32):
+                    return True
+                if instruction.mnemonic.startswith(("j", "loop")):
+                    target = self._decoder.target(instruction)
+                    if target is not None:
+                        pending.append(target)
+                    if instruction.mnemonic == "jmp":
+                        break
+                elif instruction.kind is Kind.CALL and len(seen) < 8:
+                    # Some stubs call the common path, which returns from the interrupt itself.
+                    target = self._decoder.target(instruction)
+                    if target is not None:
+                        pending.append(target)
+                address = instruction.end
+        return False
+
+    def tables(self) -> list[Entry]:
+        """Return the stubs of the longest table of pointers to code that return by IRETQ."""
+        best: list[Entry] = []
+        for symbol in self._image.symbols:
+            if self._image.is_code(symbol.address) or not TABLE.search(symbol.name):
+                continue
+            entries = self._table(symbol)
+            if len(entries) > len(best):
+                best = entries
+        return best
+
+    def _table(self, symbol: Symbol) -> list[Entry]:
+        following = self._image.next_symbol(symbol.address)
+        end = symbol.address + (symbol.size or 8 * VECTOR_COUNT)
+        if following is not None and not symbol.size:
+            end = min(end, following.address)
+        entries = []
+        for index in range(min((end - symbol.address) // 8, VECTOR_COUNT)):
+            stub = self._image.read_int(symbol.address + 8 * index)
+            if stub is None or not self._image.is_code(stub) or not self.is_handler(stub):
+                break
+            entries.append(Entry(index, stub, _name(self._image, stub)))
+        return entries if len(entries) >= ENOUGH else []
+
+    def exceptions(self) -> list[Entry]:
+        """Return the handlers that are called by an exception's name, as in Rust kernels, and
+        the compiler's handlers of unknown vectors."""
+        entries: dict[int, Entry] = {}
+        others = []
+        for symbol in self._code:
+            word = plain_name(symbol.name)
+            vector = next((v for v, words in EXCEPTION_WORDS.items() if word in words), None)
+            if vector is None:
+                if symbol.is_function and re.search(r"interrupt|irq|isr|handler", symbol.name):
+                    others.append(symbol)
+                continue
+            if vector not in entries and self.is_handler(symbol.address):
+                entries[vector] = Entry(vector, symbol.address, symbol.name)
+        taken = {entry.address for entry in entries.values()}
+        vector = FIRST_IRQ
+        for symbol in others:
+            if symbol.address in taken or vector >= VECTOR_COUNT:
+                continue
+            if re.search(r"\d", symbol.name.split("17h")[0]) and not symbol.name.startswith("_"):
+                continue
+            if self.is_handler(symbol.address):
+                taken.add(symbol.address)
+                entries[vector] = Entry(vector, symbol.address, symbol.name, known=False)
+                vector += 1
+        return list(entries.values())
+
+
+def _numbered(name: str) -> list[tuple[str, int]]:
+    """Return the ways to read @name as a stub's: a family's prefix, and the number."""
+    found = []
+    for match in re.finditer(r"\d+", name):
+        prefix = name[: match.start()]
+        if FAMILY.search(prefix) and match[0] == str(int(match[0])) or (
+            FAMILY.search(prefix) and len(match[0]) <= 3
+        ):
+            found.append((prefix, int(match[0])))
+            break
+    return found
+
+
+def plain_name(name: str) -> str:
+    """Return the last part of a C, C++ or Rust @name without what only says "handler"."""
+    parts = _identifiers(name)
+    word = parts[-1] if parts else name
+    word = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", word).lower()
+    for _ in range(2):
+        word = AFFIX.sub("", word)
+    return word
+
+
+def _identifiers(name: str) -> list[str]:
+    """Return the identifiers in a mangled @name, without Rust's hash."""
+    match = re.match(r"^_(?:ZN?|R)", name)
+    if match is None:
+        return [name]
+    parts, at = [], match.end()
+    while at < len(name):
+        number = re.compile(r"\d+").search(name, at)
+        if number is None:
+            break
+        start = number.end() + (name[number.end() : number.end() + 1] == "_")
+        length = int(number[0])
+        parts.append(name[start : start + length])
+        at = start + length
+    return [part for part in parts if not re.fullmatch(r"h[0-9a-f]{16}", part)]

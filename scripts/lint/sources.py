@@ -1,0 +1,128 @@
+"""From the command line to an image with its stubs."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lint import names
+from lint.disasm import Decoder
+from lint.dwarf import Debug
+from lint.elf import load_linked, open_elf
+from lint.errors import CannotRun
+from lint.finding import Finding
+from lint.image import Image, Segment
+from lint.objects import Linker
+from lint.red_zone import check_red_zone
+from lint.trace import Entry
+
+
+@dataclass
+class Source:
+    """An image, its stubs, and what is known of the machine around them."""
+
+    name: str
+    image: Image
+    entries: list[Entry]
+    findings: list[Finding] = field(default_factory=list)  # made while loading
+    smap: bool | None = None
+    ibt: bool = False
+    selectors: tuple[int, int, int, int] | None = None
+
+
+def load(options: argparse.Namespace) -> Source:
+    """Return what @options name, or raise CannotRun."""
+    if options.boot or options.qmp:
+        return _load_guest(options)
+    if not options.files and not options.memory:
+        raise CannotRun("nothing to lint: name an ELF file, objects, --boot or --qmp; see --help")
+    image = load_image(options.files)
+    for piece in options.memory:
+        image.segments.append(_raw(piece))
+    image.seal()
+    source = Source(image.name or "memory", image, [])
+    if options.idt or options.idt_image:
+        _gates_of_file(options, source)
+    else:
+        source.entries = _entries(options, image)
+    source.findings += check_red_zone(image)
+    return source
+
+
+def load_image(paths: list[str]) -> Image:
+    """Return the image of a linked kernel, or of objects linked together."""
+    elves = [(path, open_elf(path)) for path in paths]
+    objects = [path for path, elf in elves if elf["e_type"] == "ET_REL"]
+    if not elves:
+        return Image(name="")
+    if len(objects) == len(elves):
+        linker = Linker(", ".join(paths))
+        for path, elf in elves:
+            linker.add(path, elf)
+        image = linker.link()
+        image.debug = Debug(image, [elf for _, elf in elves], by_name=True)
+        return image
+    if len(elves) > 1:
+        raise CannotRun("give either one linked kernel or several objects, not both")
+    path, elf = elves[0]
+    image = load_linked(path, elf)
+    image.debug = Debug(image, [elf], by_name=False)
+    return image
+
+
+def _raw(piece: str) -> Segment:
+    path, _, address = piece.rpartition("@")
+    if not path or not re.fullmatch(r"(0x)?[0-9a-fA-F]+", address):
+        raise CannotRun(f"--memory {piece}: expected FILE@ADDRESS")
+    try:
+        return Segment(int(address, 0 if address.startswith("0x") else 16), _bytes(path))
+    except ValueError:
+        raise CannotRun(f"--memory {piece}: expected FILE@ADDRESS") from None
+
+
+def _bytes(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise CannotRun(f"{path}: {error.strerror}") from None
+
+
+def _entries(options: argparse.Namespace, image: Image) -> list[Entry]:
+    entries: dict[int, Entry] = {}
+    for pattern in options.pattern:
+        text, _, first = pattern.partition("+")
+        if first and not first.isdigit():
+            raise CannotRun(f"--pattern {pattern}: after + comes a number")
+        for entry in names.by_pattern(image, text, int(first or options.first)):
+            entries[entry.vector] = entry
+    if options.table:
+        for entry in names.by_table(
+            image, options.table, options.stride, options.first, options.count
+        ):
+            entries[entry.vector] = entry
+    if not entries:
+        return names.by_names(image, Decoder(image))
+    return [entries[vector] for vector in sorted(entries)]
+
+
+def _gates_of_file(options: argparse.Namespace, source: Source) -> None:
+    from lint.gates import entries_of, parse_idt
+
+    if options.idt_image:
+        data = _bytes(options.idt_image)
+    else:
+        address = names.resolve(source.image, options.idt)
+        data = source.image.read(address, 4096)
+        if data is None:
+            raise CannotRun(f"--idt {options.idt}: no memory is there")
+    gates = parse_idt(data)
+    source.entries, findings = entries_of(gates, source.image)
+    source.findings += findings
+
+
+def _load_guest(options: argparse.Namespace) -> Source:
+    from lint.guest import load_guest
+
+    return load_guest(options)

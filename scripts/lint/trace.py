@@ -1,0 +1,120 @@
+"""What one run of one stub has shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from lint.callee import Callee
+from lint.values import Values, Variant
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A stub: what the gate of a vector points to."""
+
+    vector: int
+    address: int
+    name: str
+    known: bool = True  # whether the vector is certain, and not merely assumed
+    dpl: int | None = None  # of its gate, None if nobody said
+    trap_gate: bool = False
+
+
+@dataclass
+class Moment:
+    """The machine before the instruction at pc."""
+
+    pc: int
+    position: int  # in the path
+    registers: dict[str, int]
+    rflags: int
+    gs: int
+    stack_base: int  # RSP, or the start of the stack region if RSP lies outside of it
+    stack: bytes  # from there to above the frame
+
+    @property
+    def rsp(self) -> int:
+        return self.registers["rsp"]
+
+    def word(self, address: int) -> int | None:
+        """Return the eight bytes on the stack at @address."""
+        offset = address - self.stack_base
+        if 0 <= offset <= len(self.stack) - 8:
+            return int.from_bytes(self.stack[offset : offset + 8], "little")
+        return None
+
+
+@dataclass
+class Call:
+    """The stub calls C."""
+
+    moment: Moment
+    callee: Callee
+    return_address: int
+    by_jump: bool  # as a tail call: the return address is on the stack already
+
+    @property
+    def misalignment(self) -> int:
+        """RSP mod 16 before the call pushed its return address; the ABI wants 0."""
+        return (self.moment.rsp + (8 if self.by_jump else 0)) % 16
+
+
+@dataclass
+class Write:
+    """A store."""
+
+    pc: int
+    position: int
+    address: int
+    size: int
+    value: int
+    rsp: int
+
+
+@dataclass
+class End:
+    """How the run ended."""
+
+    kind: str  # iretq, iret32, return, sysret, lost, invalid, wild, exception, halt, budget,
+    # noreturn, switch, unsupported, trap
+    moment: Moment
+    value: int = 0  # the address that execution or an access left for
+    vectors: list[int] = field(default_factory=list)  # XMM0 to XMM15
+
+
+@dataclass
+class Trace:
+    """One run."""
+
+    entry: Entry
+    variant: Variant
+    values: Values
+    path: list[int] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    writes: list[Write] = field(default_factory=list)
+    swapgs: list[Moment] = field(default_factory=list)
+    sti: list[Moment] = field(default_factory=list)
+    gs_loads: list[Moment] = field(default_factory=list)
+    user_accesses: list[tuple[int, int]] = field(default_factory=list)  # instruction, address
+    clears_ac: bool = False
+    end: End | None = None
+    watched: list[Moment] = field(default_factory=list)  # before every instruction, if asked for
+
+    def last_change(self, names: list[str]) -> Moment | None:
+        """Return the moment before the instruction that gave the first of the registers @names
+        its last value."""
+        final = self.end.moment.registers
+        for before in reversed(self.watched):
+            if any(before.registers[name] != final[name] for name in names):
+                return before
+        return None
+
+    @property
+    def frame_address(self) -> int:
+        """Where the CPU put rip."""
+        return self.values.top - 40
+
+    @property
+    def entry_rsp(self) -> int:
+        """RSP at the first instruction."""
+        return self.frame_address - (8 if self.variant.has_code else 0)

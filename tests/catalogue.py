@@ -1,0 +1,31 @@
+"""The names of the catalogue's entries, as their sources have them."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+# The ring, the name, the summary, and the options on the same line.
+ENTRY = re.compile(r'^\s*fault\s+([03]),\s*"([a-z0-9-]+)",\s*"[^"]*"(.*)', re.MULTILINE)
+
+
+def _found() -> list[tuple[str, str, str]]:
+    """The entries in tests/faults/, and in the person's own FAULTS."""
+    directories = [ROOT / "tests" / "faults"]
+    if own := os.environ.get("FAULTS"):
+        directories.append(Path(own))
+    files = sorted(file for directory in directories for file in directory.glob("*.asm"))
+    return [entry for file in files for entry in ENTRY.findall(file.read_text())]
+
+
+def entries(ring: int | None = None) -> list[str]:
+    """Return the names of the entries, or of those that run in @ring."""
+    return [name for in_ring, name, _ in _found() if ring is None or int(in_ring) == ring]
+
+
+def is_fatal(name: str) -> bool:
+    """Whether the machine must reset."""
+    return any(re.search(r"\bfatal\b", options) for _, found, options in _found() if found == name)

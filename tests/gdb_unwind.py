@@ -1,0 +1,314 @@
+"""Runs inside GDB, for test_unwind.py: steps through traps and unwinds at every instruction.
+
+What a trap interrupts is taken down before the trap: the registers, and the chain of its callers.
+From the first instruction of the stub to the one behind IRETQ the unwinder must then find the very
+same behind the trap's own frames. It must from inside C, too, where the registers have long been
+used for other things: only there does a missing row show.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+import gdb
+
+GENERAL = "rax rbx rcx rdx rsi rdi rbp r8 r9 r10 r11 r12 r13 r14 r15".split()
+FRAME = "rip cs rflags rsp ss".split()  # what the CPU pushes, upwards: SDM vol. 3, 6.14.2
+REGISTERS = GENERAL + FRAME
+PRESERVED = "rip rsp rbp rbx r12 r13 r14 r15".split()  # by a call: System V ABI, figure 3.4
+GDB_NAMES = {"rflags": "eflags"}
+PATTERN = 0x0123456789ABCDEF
+
+ERROR_CODES = {8, 10, 11, 12, 13, 14, 17, 21, 29, 30}  # APM vol. 2, table 8-1
+VECTORS = 256
+STUB_SIZE = 16
+
+STEPS_LIMIT = 20_000
+WRONG_LIMIT = 20
+
+# Opcode of a software interrupt, and its length: the saved RIP is behind it.
+SOFTWARE_INTERRUPTS = {0xCC: 1, 0xCD: 2, 0xCE: 1}
+
+
+@dataclass
+class Link:
+    """A frame as the unwinder tells it."""
+
+    name: str
+    is_trap: bool
+    registers: dict[str, int]
+
+
+@dataclass
+class Chain:
+    """The frames from the newest to the oldest, and why there are no more."""
+
+    links: list[Link]
+    end: str
+
+    def behind_trap(self) -> Chain | None:
+        """What the newest trap has interrupted."""
+        for number, link in enumerate(self.links):
+            if link.is_trap:
+                return Chain(self.links[number + 1 :], self.end)
+        return None
+
+
+@dataclass
+class Trap:
+    """A trap under way: what it has interrupted, and where its `struct regs` lies, once known."""
+
+    interrupted: Chain
+    frame: int  # RSP at the stub
+    regs: int | None = None
+    slots: dict[str, int] = field(default_factory=dict)
+    abandoned: bool = False  # the handler has sent the CPU elsewhere, to another stack
+
+
+def registers(frame: gdb.Frame) -> dict[str, int]:
+    values = {name: frame.read_register(GDB_NAMES.get(name, name)) for name in REGISTERS}
+    return {name: int(value) % 2**64 for name, value in values.items()}
+
+
+def unwind() -> Chain:
+    links = []
+    frame = gdb.newest_frame()
+    try:
+        while frame:
+            # An inlined function has no frame of its own; GDB shows it or not.
+            if frame.type() != gdb.INLINE_FRAME:
+                is_trap = frame.type() == gdb.SIGTRAMP_FRAME
+                links.append(Link(frame.name() or "?", is_trap, registers(frame)))
+            last, frame = frame, frame.older()
+    except gdb.error as error:
+        return Chain(links, str(error))
+    return Chain(links, gdb.frame_stop_reason_string(last.unwind_stop_reason()))
+
+
+def address(expression: str) -> int:
+    return int(gdb.parse_and_eval(f"(unsigned long)({expression})"))
+
+
+def memory(start: int, size: int) -> bytes:
+    return bytes(gdb.selected_inferior().read_memory(start, size))
+
+
+def set_registers(values: dict[str, int]) -> None:
+    for name, value in values.items():
+        # Each write may change what GDB takes for the frames, and with it the selected one, whose
+        # registers may lie in memory.
+        gdb.newest_frame().select()
+        gdb.execute(f"set var ${GDB_NAMES.get(name, name)} = {value:#x}")
+
+
+def fill_registers(names: list[str]) -> None:
+    set_registers({name: PATTERN * number % 2**64 for number, name in enumerate(names, 1)})
+
+
+def run_to(place: str) -> None:
+    gdb.Breakpoint(f"*{place}", temporary=True)
+    gdb.execute("continue", to_string=True)
+
+
+class Walk:
+    """A walk through traps, one instruction after the other, and what was found wrong."""
+
+    def __init__(self) -> None:
+        self.boundaries = 0
+        self.wrong: list[str] = []
+        self._traps: list[Trap] = []
+        stubs = address("&isr_0_DE")
+        entry = range(address("&trap_entry_code"), address("&trap_entry_end"))
+        self._stubs = range(stubs, stubs + VECTORS * STUB_SIZE)
+        self._assembly = (self._stubs, entry)
+        self._dispatch = address("trap_dispatch")
+        self._abandon = address("&ring_return")
+        fields = gdb.lookup_type("struct regs").fields()
+        self._offsets = {f.name: f.bitpos // 8 for f in fields if f.name in REGISTERS}
+
+    def in_assembly(self, rip: int) -> bool:
+        return any(rip in part for part in self._assembly)
+
+    def in_stub(self, rip: int) -> bool:
+        return rip in self._stubs
+
+    def step(self, before: Chain) -> Chain:
+        """Execute an instruction. Check where it has led."""
+        gdb.execute("stepi", to_string=True)
+        now = unwind()
+        if now.links[0].registers == before.links[0].registers:
+            return now  # QEMU sometimes executes nothing
+        rip, rip_before = now.links[0].registers["rip"], before.links[0].registers["rip"]
+        if self.in_stub(rip) and not self.in_assembly(rip_before):
+            self.enter(before, now)
+        elif self._traps and self._is_iretq(before, now):
+            self._leave(now)
+        elif self._traps:
+            self._note_rewritten_slots(now)
+        if self._traps:
+            self.check(now)
+        return now
+
+    def enter(self, before: Chain, now: Chain) -> None:
+        """A trap has come; @before is what it has interrupted."""
+        interrupted = Chain(before.links[:], before.end)
+        first = dict(interrupted.links[0].registers)
+        first["rip"] += SOFTWARE_INTERRUPTS.get(memory(first["rip"], 1)[0], 0)
+        interrupted.links[0] = Link(interrupted.links[0].name, False, first)
+        self._traps.append(Trap(interrupted, now.links[0].registers["rsp"]))
+
+    def _is_iretq(self, before: Chain, now: Chain) -> bool:
+        """It is the only way out of the assembly with the CPU's frame on top of the stack."""
+        first = before.links[0].registers
+        return (
+            self.in_assembly(first["rip"])
+            and not self.in_assembly(now.links[0].registers["rip"])
+            and first["rsp"] >= self._traps[-1].frame
+        )
+
+    def _leave(self, now: Chain) -> None:
+        """The trap is over, and what it has interrupted is the newest frame again."""
+        self.boundaries += 1
+        self._compare(self._traps.pop(), now, now)
+
+    @property
+    def is_over(self) -> bool:
+        return not self._traps
+
+    def drop(self) -> None:
+        """Forget the newest trap."""
+        self._traps.pop()
+
+    def _note_rewritten_slots(self, now: Chain) -> None:
+        """What a handler writes into a slot of `struct regs` is the program's from then on."""
+        trap = self._traps[-1]
+        newest = now.links[0].registers
+        if newest["rip"] == self._dispatch:
+            trap.regs = newest["rdi"]
+            trap.slots = self._read_slots(trap.regs)
+        elif trap.regs and not self.in_assembly(newest["rip"]):
+            slots = self._read_slots(trap.regs)
+            changed = {name for name, value in slots.items() if value != trap.slots[name]}
+            trap.interrupted.links[0].registers.update({name: slots[name] for name in changed})
+            trap.abandoned |= slots["rip"] == self._abandon
+            trap.slots = slots
+
+    def _read_slots(self, regs: int) -> dict[str, int]:
+        data = memory(regs, max(self._offsets.values()) + 8)
+        return {
+            name: int.from_bytes(data[offset : offset + 8], "little")
+            for name, offset in self._offsets.items()
+        }
+
+    def check(self, now: Chain) -> None:
+        """Hold what is behind the newest trap against what it has interrupted."""
+        self.boundaries += 1
+        found = now.behind_trap()
+        if found is None:
+            self._report(now, f"no trap's frame in {[link.name for link in now.links]}: {now.end}")
+        else:
+            self._compare(self._traps[-1], found, now)
+
+    def _compare(self, trap: Trap, found: Chain, now: Chain) -> None:
+        expected = trap.interrupted
+        if not found.links:
+            self._report(now, f"nothing behind the trap: {found.end}")
+            return
+        names = REGISTERS  # of what a trap has interrupted; of a caller, those that it finds again
+        for want, got in zip(expected.links[: 1 if trap.abandoned else None], found.links):
+            for name in names:
+                seen, value = got.registers[name], want.registers[name]
+                if seen != value:
+                    self._report(now, f"{want.name}: {name} is {seen:#x}, not {value:#x}")
+            names = REGISTERS if want.is_trap else PRESERVED
+        if not trap.abandoned and (len(found.links), found.end) != (len(expected.links), expected.end):
+            names = [link.name for link in found.links]
+            self._report(now, f"the chain is {names}: {found.end}, not {expected.end}")
+
+    def _report(self, now: Chain, text: str) -> None:
+        if len(self.wrong) < WRONG_LIMIT:
+            rip = now.links[0].registers["rip"]
+            self.wrong.append(f"{now.links[0].name}, RIP {rip:#x}: {text}")
+
+    def to_end(self, chain: Chain) -> None:
+        """Walk until the outermost trap is over."""
+        while not self.is_over and self.boundaries < STEPS_LIMIT and not self.wrong:
+            chain = self.step(chain)
+        if self.boundaries == STEPS_LIMIT:
+            self.wrong.append("the trap does not end")
+
+    def print_result(self, interrupted: Chain) -> None:
+        """Print a line for test_unwind.py."""
+        names = [link.name for link in interrupted.links]
+        result = {"boundaries": self.boundaries, "wrong": self.wrong}
+        print("RESULT", json.dumps(result | {"names": names, "end": interrupted.end}))
+
+
+def catalogue(name: str) -> None:
+    """Walk through the trap of a catalogue entry, C included."""
+    run_to("fault_" + name.replace("-", "_"))
+    fill_registers(GENERAL)
+    walk = Walk()
+    chain, before = unwind(), None
+    while walk.is_over:
+        chain, before = walk.step(chain), chain
+    walk.to_end(chain)
+    walk.print_result(before)
+
+
+def in_handler() -> dict[str, int]:
+    """Go to a C function in the handler of a trap; its callers need RBP and RSP alone. Return the
+    registers as they were."""
+    run_to("record_take")
+    original = registers(gdb.newest_frame())
+    fill_registers([name for name in GENERAL if name != "rbp"])
+    return original
+
+
+def nmi() -> None:
+    """Walk through an NMI that comes in the handler of another trap."""
+    original = in_handler()
+    walk = Walk()
+    interrupted = unwind()
+    gdb.execute("monitor nmi")
+    run_to("isr_2_NMI")
+    chain = unwind()
+    walk.enter(interrupted, chain)
+    walk.check(chain)
+    walk.to_end(chain)
+    set_registers(original)
+    walk.print_result(interrupted)
+
+
+def stubs() -> None:
+    """Walk through the own instructions of all stubs, and on to the path that all have in common.
+    The ten vectors that carry an error code go both ways, with it and without."""
+    original = in_handler()
+    walk = Walk()
+    interrupted = unwind()
+    for vector in range(VECTORS):
+        for has_code in (True, False) if vector in ERROR_CODES else (False,):
+            set_registers(interrupted.links[0].registers)
+            deliver(vector, has_code)
+            chain = unwind()
+            walk.enter(interrupted, chain)
+            walk.check(chain)
+            while chain.links[0].registers["rip"] != address("&trap_entry") and not walk.wrong:
+                chain = walk.step(chain)
+            walk.drop()
+    set_registers(original)
+    walk.print_result(interrupted)
+
+
+def deliver(vector: int, has_code: bool) -> None:
+    """Do what the CPU does when @vector comes from ring 0: SDM vol. 3, 6.14.2."""
+    now = registers(gdb.newest_frame())
+    ist = address(f"idt[{vector}].ist")
+    region = now["rsp"] & -address("CPU_REGION_SIZE")
+    top = address(f"((struct cpu *){region})->tss.ist[{ist - 1}]") if ist else now["rsp"] & -16
+    pushed = [0] * has_code + [now[name] for name in FRAME]
+    frame = b"".join(value.to_bytes(8, "little") for value in pushed)
+    gdb.selected_inferior().write_memory(top - len(frame), frame)
+    stub = address("&isr_0_DE") + vector * STUB_SIZE
+    set_registers({"rsp": top - len(frame), "rip": stub})

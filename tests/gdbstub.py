@@ -1,0 +1,127 @@
+"""A client of QEMU's GDB stub: stop the CPU at an address, step it, read and write its state."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from dataclasses import dataclass
+
+TIMEOUT = 10  # seconds, for the guest to reach a breakpoint
+READ_LIMIT = 1024  # bytes in one packet: QEMU's are 4 KiB, and a byte is two digits
+
+# The head of the `g` packet: 17 registers of 64 bits, 7 of 32. What follows (control, x87 and
+# vector registers) is compared as it is.
+WIDE = "rax rbx rcx rdx rsi rdi rbp rsp r8 r9 r10 r11 r12 r13 r14 r15 rip".split()
+NARROW = "rflags cs ss ds es fs gs".split()
+HEAD = struct.Struct("<17Q7I")
+
+
+def options(path: str) -> tuple[str, ...]:
+    """Return what QEMU's command line needs to offer its GDB stub at the Unix socket @path."""
+    return ("-chardev", f"socket,id=gdb,path={path},server=on,wait=off", "-gdb", "chardev:gdb")
+
+
+@dataclass
+class Registers:
+    """The registers of the CPU by name, and `rest`: those without a name here."""
+
+    values: dict[str, int]
+    rest: bytes
+
+    @classmethod
+    def unpack(cls, data: bytes) -> Registers:
+        values = dict(zip(WIDE + NARROW, HEAD.unpack_from(data), strict=True))
+        return cls(values, data[HEAD.size :])
+
+    def pack(self) -> bytes:
+        return HEAD.pack(*self.values.values()) + self.rest
+
+    def __getitem__(self, name: str) -> int:
+        return self.values[name]
+
+    def differences(self, other: Registers) -> list[str]:
+        """Say which registers @other has with another value."""
+        found = [
+            f"{name}: {value:#x}, not {self[name]:#x}"
+            for name, value in other.values.items()
+            if value != self[name]
+        ]
+        return found + (["a control or vector register"] if self.rest != other.rest else [])
+
+
+class GdbStub:
+    """A connection to the stub at a Unix socket. The machine stops when it is made."""
+
+    def __init__(self, path: str) -> None:
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(TIMEOUT)
+        self._socket.connect(path)
+        self._input = self._socket.makefile("rb")
+        stopped = self._answer()
+        assert stopped.startswith("T02"), f"the machine did not stop: {stopped}"
+
+    def __enter__(self) -> GdbStub:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._input.close()
+        self._socket.close()
+
+    def command(self, packet: str) -> str:
+        """Send @packet and return the answer: `GDB Remote Serial Protocol`."""
+        checksum = sum(packet.encode()) & 0xFF
+        self._socket.sendall(f"${packet}#{checksum:02x}".encode())
+        return self._answer()
+
+    def _answer(self) -> str:
+        text = b""
+        while not text.endswith(b"#"):  # first the acknowledgement of our packet, a plus sign
+            text += self._input.read(1)
+        self._input.read(2)  # the checksum: a Unix socket loses nothing
+        self._socket.sendall(b"+")
+        return text[text.index(b"$") + 1 : -1].decode()
+
+    def registers(self) -> Registers:
+        return Registers.unpack(bytes.fromhex(self.command("g")))
+
+    def set_registers(self, registers: Registers) -> None:
+        assert self.command("G" + registers.pack().hex()) == "OK"
+
+    def read(self, address: int, size: int) -> bytes:
+        """Return @size bytes at the virtual @address."""
+        parts = range(address, address + size, READ_LIMIT)
+        return b"".join(self._read(part, min(READ_LIMIT, address + size - part)) for part in parts)
+
+    def _read(self, address: int, size: int) -> bytes:
+        return bytes.fromhex(self.command(f"m{address:x},{size:x}"))
+
+    def step(self, state: Registers) -> Registers:
+        """Execute one instruction in @state, the present one, with interrupts masked. Return the
+        state behind it."""
+        while True:
+            self._resume("s")
+            if state.differences(now := self.registers()):
+                return now  # QEMU sometimes executes nothing
+
+    def run_to(self, address: int, state: Registers | None = None) -> Registers:
+        """Run until the instruction at @address is next. If it is so already, @state must be the
+        present one. Return the state there."""
+        if state and state["rip"] == address:
+            state = self.step(state)
+            if state["rip"] == address:
+                return state
+        self.command(f"Z0,{address:x},1")
+        self._resume("c")
+        self.command(f"z0,{address:x},1")
+        return self.registers()
+
+    def detach(self) -> None:
+        """Let the machine run on its own."""
+        self.command("D")
+
+    def _resume(self, packet: str) -> None:
+        try:
+            answer = self.command(packet)
+        except TimeoutError:
+            raise AssertionError(f"the CPU did not stop again within {TIMEOUT} s") from None
+        assert answer.startswith("T05"), f"the CPU did not stop as it should: {answer}"

@@ -1,0 +1,144 @@
+// The bench: what a path costs from the first instruction of the stub to the one after IRETQ.
+// Usage: bench ROUNDS SEED. Prints tables for scripts/bench: the instructions of each path, then a
+// line for each round with the core cycles of one interrupt through each.
+//
+// In a round every path runs once, in an order of its own, so that what disturbs the machine hits
+// all alike and differences within a round mean something.
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ucontext.h>
+#include <x86intrin.h>
+
+#include "deliver.h"
+#include "random.h"
+
+#define WARM_UP       30
+#define INTERRUPTS    200 // timed: some 20 microseconds, so that few blocks are disturbed
+#define CHAIN_CYCLES  4000
+#define CHAIN_REPEATS 5
+#define STACK_SIZE    16384
+#define RFLAGS_TF     (1 << 8)
+
+// PATH(name): the symbols name_none and name_code. scripts/bench writes the list.
+#define PATH(name) extern const char name##_none[], name##_code[];
+#include "paths.def"
+#undef PATH
+
+static const struct path {
+    const char *name, *stub;
+    bool with_code;
+} paths[] = {
+#define PATH(name) {#name " none", name##_none, false}, {#name " code", name##_code, true},
+#include "paths.def"
+#undef PATH
+};
+
+#define PATH_COUNT (sizeof(paths) / sizeof(paths[0]))
+
+static char stack[STACK_SIZE] __attribute__((aligned(4096)));
+static volatile unsigned long calls;
+static unsigned instructions;
+
+/// What every path calls. Its section lets count_instruction() tell it from the path.
+__attribute__((section("opaque"))) void trap_dispatch(void *frame)
+{
+    (void)frame;
+    calls++;
+}
+
+static void count_instruction(int number, siginfo_t *info, void *context)
+{
+    extern const char __start_opaque[], __stop_opaque[];
+    (void)number, (void)info;
+    const ucontext_t *machine = context;
+    const char *rip = (const char *)machine->uc_mcontext.gregs[REG_RIP];
+    bool in_opaque = rip >= __start_opaque && rip < __stop_opaque;
+    bool in_deliver = rip >= (const char *)deliver && rip < deliver_end;
+    bool in_bench = !in_deliver && machine->uc_mcontext.gregs[REG_RSP] - (long)stack >= STACK_SIZE;
+    if (!in_opaque && !in_deliver && !in_bench)
+        instructions++;
+}
+
+/// One interrupt by single steps: deliver() pushes TF on, and IRETQ keeps it.
+static unsigned count_instructions(const struct path *path)
+{
+    instructions = 0;
+    __writeeflags(__readeflags() | RFLAGS_TF);
+    deliver(path->stub, 1, path->with_code, stack + STACK_SIZE / 2);
+    __writeeflags(__readeflags() & ~(unsigned long long)RFLAGS_TF);
+    return instructions;
+}
+
+static void print_instructions(void)
+{
+    static char signal_stack[65536];
+    sigaltstack(&(stack_t){.ss_sp = signal_stack, .ss_size = sizeof(signal_stack)}, NULL);
+    struct sigaction action = {.sa_sigaction = count_instruction,
+                               .sa_flags = SA_ONSTACK | SA_SIGINFO};
+    sigaction(SIGTRAP, &action, NULL);
+    for (size_t i = 0; i < PATH_COUNT; i++)
+        printf("%s %u\n", paths[i].name, count_instructions(&paths[i]));
+}
+
+/// Ticks of the TSC in a cycle of the core's clock: the least of a few tries, which nothing has
+/// interrupted.
+static double ticks_per_cycle(void)
+{
+    uint64_t least = UINT64_MAX;
+    for (unsigned i = 0; i < CHAIN_REPEATS; i++) {
+        uint64_t start = __rdtsc();
+        dependent_chain(CHAIN_CYCLES);
+        uint64_t ticks = __rdtsc() - start;
+        least = ticks < least ? ticks : least;
+    }
+    return (double)least / CHAIN_CYCLES;
+}
+
+static double ticks_per_interrupt(const struct path *path, void *rsp)
+{
+    deliver(path->stub, WARM_UP, path->with_code, rsp);
+    _mm_lfence();
+    uint64_t start = __rdtsc();
+    deliver(path->stub, INTERRUPTS, path->with_code, rsp);
+    _mm_lfence();
+    return (double)(__rdtsc() - start) / INTERRUPTS;
+}
+
+static void shuffle(size_t *order, struct random *random)
+{
+    for (size_t i = PATH_COUNT - 1; i > 0; i--) {
+        size_t other = random_next(random) % (i + 1), kept = order[i];
+        order[i] = order[other];
+        order[other] = kept;
+    }
+}
+
+static void print_round(size_t *order, struct random *random)
+{
+    double cycles[PATH_COUNT];
+    // Where the stack lies decides which loads look like hits of earlier stores 4 KiB away.
+    void *rsp = stack + STACK_SIZE / 2 + random_below(random, 256) * 16;
+    double ticks = ticks_per_cycle();
+    shuffle(order, random);
+    for (size_t i = 0; i < PATH_COUNT; i++)
+        cycles[order[i]] = ticks_per_interrupt(&paths[order[i]], rsp) / ticks;
+    for (size_t i = 0; i < PATH_COUNT; i++)
+        printf("%.3f%c", cycles[i], i + 1 < PATH_COUNT ? ' ' : '\n');
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 3) {
+        fprintf(stderr, "usage: bench ROUNDS SEED\n");
+        return 2;
+    }
+    struct random random = random_from(strtoull(argv[2], NULL, 0));
+    size_t order[PATH_COUNT];
+    for (size_t i = 0; i < PATH_COUNT; i++)
+        order[i] = i;
+    print_instructions();
+    for (long round = atol(argv[1]); round > 0; round--)
+        print_round(order, &random);
+    return 0;
+}

@@ -1,0 +1,43 @@
+// The catalogue on the host's own CPU: what the parts of the program share.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "faults.h"
+
+// Not x86.h, whose pause() is another one here.
+#define NOTE(text)
+#define CONSTANT(name, value) name = value,
+enum native_constant {
+#include "x86.def"
+};
+#undef CONSTANT
+#undef NOTE
+
+/// One trap as the signal context has it.
+struct native_trap {
+    uint64_t vector, error_code, rip, rflags, rsp, cr2, dr6;
+    uint16_t cs, ss; ///< as kernel selectors
+};
+
+/// What a child process leaves of one entry, in memory that it shares with its parent.
+struct native_outcome {
+    size_t count;
+    struct native_trap traps[TRAPS_LIMIT];
+    uint64_t result;         ///< what the code itself found: 0 is right
+    bool ended;              ///< the code came to its end, or its last trap abandons it
+    const char *unsupported; ///< why this process cannot give it what it needs, or null
+};
+
+/// Lay out the pages and segments that the entries rely on, and adapt their code to them.
+void native_world_init(void);
+
+/// Whether @rip is where the code of an entry ends, which INT VECTOR_USER is in the kernel.
+bool native_is_end(uint64_t rip);
+
+/// The kernel's selector for the one that Linux has for the same segment.
+uint16_t native_selector(uint16_t selector);
+
+/// Run @fault in this process, which does not survive it.
+_Noreturn void native_run(const struct fault *fault, struct native_outcome *outcome);

@@ -1,0 +1,196 @@
+"""The catalogue on the second CPU model: each entry in Bochs, held against the architecture's
+expectation and against the log of Bochs's CPU; and Bochs as a person starts it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator
+
+import pytest
+
+import bochslog
+import bochsrc
+import deviations
+import ktap
+import trapline
+from bochs import Bochs
+from catalogue import entries, is_fatal
+from conftest import ROOT
+from guest import PROMPT, TIMEOUT
+from trapline import Fields, Raised
+from truth import Case, Truth
+
+EMULATOR = "bochs"
+
+# The one has CET, the other SVM. An entry goes to the first that has what it needs.
+CPUS = ("tigerlake", "ryzen")
+
+# The vector by which ring 3 gives the CPU back when an entry is over: kernel/vectors.def.
+USER_CALL = 128
+
+# Their error codes have no EXT bit: SDM vol. 3, 6.13.
+WITHOUT_EXT = {8, 14, 17, 21}
+
+
+class Machines:
+    """A machine at the prompt for each CPU: the same one for as long as it does well."""
+
+    def __init__(self, iso: str) -> None:
+        self._iso = iso
+        self._running: dict[str, Bochs] = {}
+
+    def at_prompt(self, cpu: str) -> Bochs:
+        if cpu not in self._running:
+            machine = Bochs(self._iso, cpu).__enter__()
+            self._running[cpu] = machine
+            machine.wait_for(PROMPT)
+        return self._running[cpu]
+
+    def discard(self, cpu: str) -> None:
+        self._running.pop(cpu).__exit__()
+
+    def close(self) -> None:
+        for cpu in list(self._running):
+            self.discard(cpu)
+
+
+@pytest.fixture(scope="session")
+def machines(iso: str) -> Iterator[Machines]:
+    """The machines of this process."""
+    running = Machines(iso)
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="session")
+def version() -> str:
+    """Bochs's version."""
+    return bochsrc.version()
+
+
+def witnessed(traps: list[Fields], records: list[bochslog.Record]) -> list[bochslog.Record]:
+    """Leave out what is no part of an entry: devices, the end of ring 3, and deliveries that
+    faulted themselves. An interrupt that the kernel reports as the next trap is part of it."""
+    found: list[bochslog.Record] = []
+    for record in records:
+        next_trap = traps[len(found)] if len(found) < len(traps) else {}
+        is_reported = (record.vector, record.origin) == (
+            next_trap.get("vector"),
+            next_trap.get("origin"),
+        )
+        is_ours = record.origin == "irq" or (record.vector, record.origin) == (USER_CALL, "int")
+        if record.delivered and (is_reported or not is_ours):
+            found.append(record)
+    return found
+
+
+def contradiction(trap: Fields, record: bochslog.Record) -> str | None:
+    """Say where the kernel's report and the log of one trap differ."""
+    code = trap["error"] if isinstance(trap["error"], int) else 0
+    if trap["vector"] not in WITHOUT_EXT:
+        code &= ~1
+    pairs = [
+        ("vector", trap["vector"], record.vector),
+        ("error", code, record.error or 0),
+        ("origin", trap["origin"], record.origin),
+        ("ring", trap["cs"] & 3 == 3, record.from_ring_3),
+    ]
+    wrong = [name for name, told, right in pairs if told != right]
+    return f"{', '.join(wrong)}: {trap} but Bochs logged {record}" if wrong else None
+
+
+def raise_on(machines: Machines, cpu: str, name: str) -> tuple[Raised, list[bochslog.Record]]:
+    """Raise @name; return what the monitor says, and what the log has of it."""
+    machine = machines.at_prompt(cpu)
+    machine.deliveries()  # those of before
+    try:
+        raised = trapline.parse(machine.ask(f"raise {name}"))
+    except AssertionError:
+        machines.discard(cpu)
+        raise
+    return raised, machine.deliveries()
+
+
+@pytest.mark.parametrize("name", [name for name in entries() if not is_fatal(name)])
+def test_fault(name: str, machines: Machines, version: str, truth: Truth) -> None:
+    with truth.case(EMULATOR, f"Bochs {version}", name) as case:
+        for cpu in CPUS:
+            raised, records = raise_on(machines, cpu, name)
+            if not raised.result.startswith("skip"):
+                break
+        case.expected = raised.expected
+        judge(name, raised, records, version, case)
+
+
+def judge(
+    name: str, raised: Raised, records: list[bochslog.Record], version: str, case: Case
+) -> None:
+    if raised.result.startswith("skip"):
+        pytest.skip(raised.result.removeprefix("skip "))
+    expected = [trap for trap in raised.expected if "interrupted" not in trap]
+    deviation = deviations.find(deviations.load(), EMULATOR, name)
+    wrong, remark = deviations.judge(expected, raised.traps, deviation, version)
+    assert not wrong, "\n".join([*wrong, *map(str, raised.traps)])
+    if remark:
+        warnings.warn(f"{name}: {remark}", stacklevel=1)
+
+    # The kernel's own verdict must be the same.
+    verdict = "pass"
+    if deviations.differences(expected, raised.traps):
+        verdict, case.deviation = "known", deviation.reason
+    assert raised.result.split()[0] == verdict, raised.result
+
+    delivered = witnessed(raised.traps, records)
+    assert len(delivered) == len(raised.traps), f"{delivered}\n{raised.traps}"
+    told = list(filter(None, map(contradiction, raised.traps, delivered)))
+    assert not told, "\n".join(told)
+
+    due = {trap["vector"] for trap in raised.expected if "interrupted" in trap}
+    assert due <= {record.vector for record in records if record.origin == "irq"}
+
+
+@pytest.mark.parametrize("name", filter(is_fatal, entries()))
+def test_fatal_fault(name: str, iso: str, version: str, truth: Truth) -> None:
+    with truth.case(EMULATOR, f"Bochs {version}", name), Bochs(iso) as machine:
+        machine.wait_for(PROMPT)
+        machine.type(f"raise {name}")
+        assert machine.wait_exit().endswith(bochsrc.TRIPLE_FAULT), machine.report()
+
+
+def test_check_reports_every_entry(iso: str) -> None:
+    with Bochs(iso) as machine:
+        machine.wait_for(PROMPT)
+        results = ktap.parse(machine.ask("check"))
+        assert sorted(result.name for result in results) == sorted(entries())
+        assert not [result for result in results if result.failed], machine.report()
+        machine.type("poweroff")
+        assert machine.wait_exit() == bochsrc.POWER_OFF
+
+
+def run(iso: str, lines: str) -> subprocess.CompletedProcess[str]:
+    """Pipe @lines into scripts/run."""
+    command = [sys.executable, str(ROOT / "scripts" / "run"), "--emu", "bochs", "--display", "none"]
+    return subprocess.run(
+        [*command, iso], input=lines, capture_output=True, text=True, timeout=TIMEOUT
+    )
+
+
+def test_run_boots_reboots_and_switches_off(iso: str) -> None:
+    done = run(iso, "reboot\nraise ac-user\n")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Rebooting.") == 1
+    assert "result: name=ac-user pass" in done.stdout
+
+
+def test_run_tells_a_failed_command(iso: str) -> None:
+    done = run(iso, "raise no-such-fault\n")
+    assert done.returncode == 1
+    assert "failed" in done.stderr
+
+
+def test_run_tells_a_panic(iso: str) -> None:
+    done = run(iso, "panic\n")
+    assert done.returncode == 1
+    assert "KERNEL PANIC: Invalid Opcode" in done.stderr

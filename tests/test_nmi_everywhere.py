@@ -1,0 +1,162 @@
+"""An NMI at every single instruction of the way from a trap's stub back to the interrupted code.
+
+No flag holds an NMI back, so it finds every moment in which the path trusts memory below RSP,
+stands on a wrong stack, or keeps something where a second trap destroys it. For each boundary
+between two instructions the entry of the catalogue runs anew with one NMI delivered exactly there.
+It must then end in the very state in which it ends undisturbed.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import gdbstub
+from gdbstub import GdbStub, Registers
+from guest import ANSWER
+from qemu import Qemu
+from symbols import Symbol
+from ways import WAYS
+
+NMI = 2
+GENERAL = "rax rbx rcx rdx rsi rdi rbp r8 r9 r10 r11 r12 r13 r14 r15".split()
+PATTERN = 0x0123456789ABCDEF
+FRAME = "rip cs rflags rsp ss".split()  # what the CPU pushes, upwards: SDM vol. 3, 6.14.2
+STEPS_LIMIT = 20_000
+
+
+@dataclass
+class Boundary:
+    """The CPU's state between two instructions of an entry."""
+
+    state: Registers
+    before: int  # how often the same instruction has been next before
+
+
+class Entry:
+    """An entry of the catalogue, which fault_run() runs over and over under the GDB stub."""
+
+    def __init__(self, name: str, stub: GdbStub, symbols: dict[str, Symbol]) -> None:
+        """The machine must be on its way to fault_run()."""
+        self._stub = stub
+        self._code = symbols["fault_" + name.replace("-", "_")].address
+        self._outcome = symbols["outcome"]
+        self._assembly = {
+            address
+            for symbol_name, symbol in symbols.items()
+            if symbol_name.startswith(("isr_", "trap_entry"))
+            for address in range(symbol.address, symbol.address + symbol.size)
+        }
+        stub.run_to(symbols["fault_run"].address)
+        self._call = stub.registers()
+        self._return = int.from_bytes(stub.read(self._call["rsp"], 8), "little")
+
+        # From the stub's first instruction to the first one behind the IRETQ that ends the trap.
+        self.path = list(self._walk())
+        self.outcome = self.finish()
+
+    def _start(self) -> Registers:
+        """Go to the entry's first instruction, with a pattern in every general register."""
+        self._stub.set_registers(self._call)
+        self._stub.run_to(self._code)
+        registers = self._stub.registers()
+        for number, name in enumerate(GENERAL, 1):
+            registers.values[name] = PATTERN * number % 2**64
+        self._stub.set_registers(registers)
+        return registers
+
+    def _walk(self) -> Iterator[Boundary]:
+        before: Counter[int] = Counter()
+        frame = None
+        state = self._start()
+        for _ in range(STEPS_LIMIT):
+            before[state["rip"]] += 1
+            last, state = state, self._stub.step(state)
+            if frame is None and self.in_assembly(state):
+                frame = state["rsp"]
+            if frame is not None:
+                yield Boundary(state, before[state["rip"]])
+                if self._is_iretq(frame, last, state):
+                    return
+        raise AssertionError("the trap does not end")
+
+    def in_assembly(self, state: Registers) -> bool:
+        """Whether the next instruction is one of asm/stubs.asm or asm/entry.asm."""
+        return state["rip"] in self._assembly
+
+    def _is_iretq(self, frame: int, last: Registers, state: Registers) -> bool:
+        """It is the only way out of the assembly with the CPU's frame on top of the stack."""
+        left = self.in_assembly(last) and not self.in_assembly(state)
+        return left and last["rsp"] >= frame
+
+    def reach(self, boundary: Boundary) -> Registers:
+        """Run the entry up to @boundary."""
+        state = self._start()
+        for _ in range(boundary.before + 1):
+            state = self._stub.run_to(boundary.state["rip"], state)
+        return state
+
+    def resume(self) -> Registers:
+        """Run to the end of the path."""
+        return self._stub.run_to(self.path[-1].state["rip"])
+
+    def finish(self) -> bytes:
+        """Run to the end of fault_run(). Return what it has recorded and judged."""
+        self._stub.run_to(self._return)
+        return self._stub.read(self._outcome.address, self._outcome.size)
+
+
+def disturb(entry: Entry, at: Boundary, machine: Qemu, stub: GdbStub, nmi: int) -> None:
+    """Deliver an NMI, whose stub begins at @nmi, to one run of @entry."""
+    assert not at.state.differences(entry.reach(at)), "the run is not repeatable"
+
+    machine.qmp("inject-nmi")
+    handler = stub.run_to(nmi)
+    pushed = struct.unpack("<5Q", stub.read(handler["rsp"], 40))
+    assert pushed == tuple(at.state[name] for name in FRAME), "the NMI's frame"
+
+    assert not entry.path[-1].state.differences(entry.resume()), "the state behind the trap"
+    assert entry.finish() == entry.outcome, "the entry's outcome"
+
+
+@pytest.fixture
+def stopped(
+    iso: str, state: Callable[[str], str], tmp_path: Path
+) -> Iterator[tuple[Qemu, GdbStub]]:
+    """A machine at the prompt, stopped by its GDB stub."""
+    socket = str(tmp_path / "gdb")
+    options = gdbstub.options(socket)
+    with Qemu(iso, state=state("bios"), options=options) as machine, GdbStub(socket) as stub:
+        yield machine, stub
+
+
+# One entry goes through C as well: there the NMI finds a use of the red zone.
+@pytest.mark.parametrize(
+    ("name", "in_c"), [(name, False) for name in WAYS] + [("state-kernel", True)]
+)
+def test_nmi_at_every_instruction(
+    name: str, in_c: bool, stopped: tuple[Qemu, GdbStub], symbols: dict[str, Symbol]
+) -> None:
+    machine, stub = stopped
+    machine.type(f"raise {name}")
+    entry = Entry(name, stub, symbols)
+    boundaries = [b for b in entry.path[:-1] if entry.in_assembly(b.state) != in_c]
+    boundaries.append(entry.path[-1])
+    for boundary in boundaries:
+        try:
+            disturb(entry, boundary, machine, stub, symbols["isr_2_NMI"].address)
+        except AssertionError as error:
+            place = f"{name}, NMI at RIP {boundary.state['rip']:#x}"
+            raise AssertionError(f"{place}: {error}\n{machine.report()}") from error
+    stub.detach()
+    assert f"result: name={name} pass" in machine.wait_for(ANSWER).group(1), machine.report()
+
+    # QEMU's own record of where the NMIs came.
+    witnessed = [(r.rip, r.rsp) for r in machine.interrupts() if r.vector == NMI]
+    assert witnessed == [(b.state["rip"], b.state["rsp"]) for b in boundaries]
+    print(f"{len(boundaries)} boundaries")

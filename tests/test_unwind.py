@@ -1,0 +1,65 @@
+"""GDB's unwinder at every instruction of every stub, of the entry path and of the way back: the
+unwind rows that asm/cfi.inc writes. What runs inside GDB is gdb_unwind.py."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import gdbstub
+from conftest import ROOT
+from guest import ANSWER
+from qemu import Qemu
+from ways import WAYS
+
+TIMEOUT = 60  # seconds, of one GDB
+SCRIPT = ROOT / "tests" / "gdb_unwind.py"
+OUTERMOST = (["kmain", "higher_half"], "outermost")
+
+
+@pytest.fixture
+def walk(iso: str, elf: str, state: Callable[[str], str], tmp_path: Path) -> Callable[..., dict]:
+    """walk(line, function) types @line at the monitor, and returns what @function of gdb_unwind.py
+    found."""
+
+    def run(line: str, function: str) -> dict:
+        socket = str(tmp_path / "gdb")
+        commands = [f"file {elf}", f"target remote {socket}", f"source {SCRIPT}"]
+        commands += [f"python {function}", "detach"]
+        gdb = ["gdb", "-nx", "-batch"] + [word for line in commands for word in ("-ex", line)]
+        with Qemu(iso, state=state("bios"), options=gdbstub.options(socket)) as machine:
+            machine.qmp("stop")
+            machine.type(line)
+            done = subprocess.run(
+                gdb, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT
+            )
+            results = [text for text in done.stdout.splitlines() if text.startswith("RESULT ")]
+            assert results, done.stdout + done.stderr
+            result = json.loads(results[0].removeprefix("RESULT "))
+            assert not result["wrong"], "\n".join(result["wrong"])
+            answer = machine.wait_for(ANSWER).group(1)
+            assert f"result: name={line.split()[1]} pass" in answer
+        print(f"{result['boundaries']} boundaries")
+        return result
+
+    return run
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_catalogue_entry(name: str, walk: Callable[..., dict]) -> None:
+    result = walk(f"raise {name}", f"catalogue('{name}')")
+    print(result)
+
+
+def test_nmi_in_a_handler(walk: Callable[..., dict]) -> None:
+    result = walk("raise bp-int3", "nmi()")
+    assert (result["names"][-2:], result["end"]) == OUTERMOST
+
+
+def test_all_stubs(walk: Callable[..., dict]) -> None:
+    result = walk("raise bp-int3", "stubs()")
+    assert (result["names"][-2:], result["end"]) == OUTERMOST
