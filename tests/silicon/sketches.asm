@@ -15,17 +15,19 @@ extern trap_dispatch
 ; linux_code, `path_common linux` opens what both share.
 %macro path 1
         align   64, int3
-global %1_none:function (%1_code - %1_none)
+global %1_none:function (%1_none_end - %1_none)
 %1_none:
 %endmacro
 
 %macro path_code 1
+%1_none_end:
         align   16, int3
-global %1_code:function (%1_common - %1_code)
+global %1_code:function (%1_code_end - %1_code)
 %1_code:
 %endmacro
 
 %macro path_common 1
+%1_code_end:
         align   64, int3
 global %1_common:function (%1_end - %1_common)
 %1_common:

@@ -6,7 +6,7 @@
 ; state is loaded nothing may change a register, a flag or the interrupted stack: only MOV and
 ; JMP, and no PUSH until RSP is the host's again.
 
-%include "regs.inc"
+%include "frame.inc"
 
 RFLAGS_NOTHING_SET      equ 2           ; bit 1 is always 1
 LANDING_SIZE            equ 32
