@@ -54,11 +54,15 @@ ELF := $(BUILD)/barestub.elf
 ISO := $(BUILD)/barestub.iso
 RUN_ISO := $(if $(RUN),$(BUILD)/run.iso,$(ISO))
 
+# What `make lint` reads: the kernel named by ELF=, else a running one named in ARGS, else ours.
+THEIR_ELF := $(if $(findstring command,$(origin ELF)),$(ELF))
+RUNNING := $(filter --boot --qmp --rules --help,$(ARGS))
+
 # What a command needs is found, or installed, before anything else.
 DEPS := CC='$(CC)' CROSS='$(CROSS)' scripts/deps
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(BUILD)/pycache
 
-.PHONY: all run test fuzz clean help compile_commands format FORCE
+.PHONY: all run test fuzz bench compare lint clean help compile_commands format FORCE
 .DELETE_ON_ERROR:
 
 all: ## build build/barestub.elf and build/barestub.iso
@@ -71,14 +75,29 @@ run: ## boot it, the monitor in this terminal: RUN="...", FAULTS=DIR, UEFI=1, EM
 	@$(PYTHON) scripts/run --emu $(EMU) $(if $(UEFI),--uefi) $(RUN_ISO)
 
 test: ## run all tests; JUnit XML in build/junit.xml
-	@$(DEPS) build run uefi bochs test silicon
+	@$(DEPS) build run uefi bochs test silicon lint
 	@$(MAKE) --no-print-directory $(ISO) $(if $(IS_X86_64),$(SILICON)/fuzz $(SILICON)/native)
 	$(PYTHON) -m pytest -c tests/pytest.ini --rootdir=. -n 2 --junitxml=$(BUILD)/junit.xml tests
 
-fuzz: ## random interrupts through the stubs on this CPU: SEED=..., N=..., STUBS="OBJECTS"
+fuzz: ## random interrupts through the stubs, on this CPU: SEED=, N=, STUBS="OBJECT..."
 	@$(DEPS) build silicon
 	@$(MAKE) --no-print-directory $(SILICON)/fuzz
 	@$(SILICON)/fuzz $(or $(SEED),$$(od -An -N7 -tu8 /dev/urandom)) $(or $(N),10000000)
+
+lint: ## check anybody's interrupt stubs: ELF=KERNEL or "OBJECTS", ARGS="..." of scripts/stublint
+	@$(DEPS) lint $(if $(THEIR_ELF),,build)
+	@$(if $(THEIR_ELF),,$(MAKE) --no-print-directory $(ELF))
+	@$(PYTHON) scripts/stublint $(if $(THEIR_ELF)$(RUNNING),$(THEIR_ELF),$(ELF)) $(ARGS)
+
+bench: ## measure the interrupt path beside the compilers' own, on this CPU
+	@$(DEPS) build run silicon bench
+	@$(MAKE) --no-print-directory $(ISO) $(STUBS)
+	@$(PYTHON) scripts/bench $(BUILD) $(STUBS)
+
+compare: ## the compilers' interrupt functions beside our stub, duty by duty
+	@$(DEPS) build silicon compare
+	@$(MAKE) --no-print-directory $(STUBS)
+	@$(PYTHON) scripts/compare $(BUILD) $(STUBS)
 
 compile_commands: ## write build/compile_commands.json for editors and clangd
 	@$(DEPS) build
@@ -86,7 +105,7 @@ compile_commands: ## write build/compile_commands.json for editors and clangd
 		$(filter %.c,$(SOURCES))
 
 format: ## lay the C sources out as .clang-format says
-	clang-format -i kernel/*.c kernel/*.h boot/*.h
+	clang-format -i kernel/*.[ch] boot/*.h tests/silicon/*.[ch]
 
 clean: ## remove build/
 	rm -rf $(BUILD)

@@ -68,9 +68,8 @@ trap_entry:
         ; the saved RFLAGS tell, and CLD and CLAC are for those who need them: SDM vol. 3, 6.12.1.
         test    dword [rbp + REGS_RFLAGS], RFLAGS_DF | RFLAGS_AC
         jnz     .make_safe
-.safe:
         cfi_remember_state
-
+.safe:
         ; C must be called at RSP mod 16 = 0. The frame is 22 slots below an aligned top, so it is
         ; already there. Keep the order: a slot more must not become a misaligned call.
         and     rsp, -16
@@ -99,16 +98,17 @@ global trap_entry.return
         iretq
 
 ; No code was pushed. Open its slot between the vector and rip, and leave word that it was so.
-.open_slot:
+static trap_entry.open_slot:function (trap_entry.make_safe - trap_entry.open_slot)
         cfa_rsp 48
+.open_slot:
         push    qword [rsp]             ; the vector, one slot further down
         mov     qword [rsp + 8], 0      ; where it was, the dummy code
         mov     dword [rsp + 4], 1      ; struct regs: slot_opened
         jmp     trap_entry
 
 ; CLAC is #UD on a CPU without SMAP, so there is a NOP of its size here: cpu.c replaces it at boot.
-.make_safe:
         cfi_restore_state
+.make_safe:
         cld
 global trap_entry.clac
 .clac:

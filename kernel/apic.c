@@ -61,8 +61,6 @@ struct madt_entry {
 #define IA32_XAPIC_DISABLE_STATUS     0xBD
 #define LEGACY_XAPIC_DISABLED         (1ul << 0)
 
-#define SVR_APIC_ENABLE (1u << 8) // SDM vol. 3, figure 10-23
-
 #define ICR_DELIVERY (7u << 8) // SDM vol. 3, figure 10-12
 
 #define LAPIC_PAGE_SIZE 4096

@@ -62,11 +62,34 @@ static void help(char *argument)
     print("Commands may be joined by ';'. Tab completes, the arrow keys recall.\n");
 }
 
+/// Whether this machine shows it as the architecture says, as far as we know.
+static bool is_seen_here(const struct fault *fault)
+{
+    return cpu_has(fault->needs) && deviation_reason(fault->name) == NULL;
+}
+
+/// Where it can be seen instead.
+static void print_where(const struct fault *fault)
+{
+    const struct emulator *emulator = deviation_free(fault->name, fault->needs);
+    if (emulator)
+        print("            Run this under %s: `%s`\n", emulator->name, emulator->command);
+    else
+        print("            No emulator that we know shows it.\n");
+}
+
 static void list(char *argument)
 {
     (void)argument;
-    for (const struct fault *fault = fault_first(); fault < fault_end(); fault++)
-        print("  %-24s ring %u  %s\n", fault->name, fault->ring, fault->summary);
+    bool any_elsewhere = false;
+    for (const struct fault *fault = fault_first(); fault < fault_end(); fault++) {
+        bool is_here = is_seen_here(fault);
+        any_elsewhere |= !is_here;
+        print("%c %-24s ring %u  %s\n", is_here ? ' ' : '*', fault->name, fault->ring,
+              fault->summary);
+    }
+    if (any_elsewhere)
+        print("* not seen here as the architecture has it; `raise` tells why, and where it is.\n");
 }
 
 static void print_expected(const struct expectation *expected)
@@ -188,6 +211,8 @@ static void raise(char *argument)
     print_verdict(outcome);
     if (outcome->verdict == KNOWN)
         print("            %s: %s\n", emulator_name(), deviation_reason(fault->name));
+    if (!is_seen_here(fault))
+        print_where(fault);
     print_machine_lines(fault, outcome);
     if (outcome->verdict == FAIL)
         command_failed();

@@ -17,8 +17,7 @@ __attribute__((format(printf, 2, 3))) static void add(struct text *text, const c
 {
     va_list arguments;
     va_start(arguments, format);
-    text->used +=
-        print_to_v(text->start + text->used, text->size - text->used, format, arguments);
+    text->used += print_to_v(text->start + text->used, text->size - text->used, format, arguments);
     va_end(arguments);
 }
 
@@ -46,7 +45,7 @@ static void add_bits(struct text *text, uint64_t value, const struct bit_name *n
 static void add_page_fault(struct text *text, uint64_t code)
 {
     static const struct bit_name names[] = {
-        {PF_P, "P"}, {PF_W, "W"},   {PF_U, "U"},   {PF_RSVD, "RSVD"}, {PF_I, "I"},
+        {PF_P, "P"},   {PF_W, "W"},   {PF_U, "U"},       {PF_RSVD, "RSVD"}, {PF_I, "I"},
         {PF_PK, "PK"}, {PF_SS, "SS"}, {PF_HLAT, "HLAT"}, {PF_SGX, "SGX"},
     };
     const char *access = code & PF_I ? "fetch from" : code & PF_W ? "write to" : "read of";
@@ -77,8 +76,9 @@ static void add_selector_code(struct text *text, uint64_t code)
 static void add_control_protection(struct text *text, uint64_t code)
 {
     static const char *const causes[] = {
-        [1] = "near RET", [2] = "far RET or IRET", [3] = "missing ENDBRANCH",
-        [4] = "RSTORSSP", [5] = "SETSSBSY",
+        [CP_NEAR_RET] = "near RET",           [CP_FAR_RET_IRET] = "far RET or IRET",
+        [CP_ENDBRANCH] = "missing ENDBRANCH", [CP_RSTORSSP] = "RSTORSSP",
+        [CP_SETSSBSY] = "SETSSBSY",
     };
     uint64_t cause = code & 0x7FFF; // SDM vol. 3, 6.15, "Interrupt 21"
     if (cause >= 1 && cause < COUNT(causes))
@@ -115,9 +115,9 @@ void describe_error(unsigned vector, uint64_t code, char *buffer, size_t size)
 void describe_rflags(uint64_t rflags, char *buffer, size_t size)
 {
     static const struct bit_name names[] = {
-        {RFLAGS_CF, "CF"}, {RFLAGS_PF, "PF"}, {RFLAGS_AF, "AF"},        {RFLAGS_ZF, "ZF"},
-        {RFLAGS_SF, "SF"}, {RFLAGS_TF, "TF"}, {RFLAGS_IF, "IF"},        {RFLAGS_DF, "DF"},
-        {RFLAGS_OF, "OF"}, {RFLAGS_NT, "NT"}, {RFLAGS_RF, "RF"},        {RFLAGS_AC, "AC"},
+        {RFLAGS_CF, "CF"}, {RFLAGS_PF, "PF"},  {RFLAGS_AF, "AF"},  {RFLAGS_ZF, "ZF"},
+        {RFLAGS_SF, "SF"}, {RFLAGS_TF, "TF"},  {RFLAGS_IF, "IF"},  {RFLAGS_DF, "DF"},
+        {RFLAGS_OF, "OF"}, {RFLAGS_NT, "NT"},  {RFLAGS_RF, "RF"},  {RFLAGS_AC, "AC"},
         {RFLAGS_ID, "ID"}, {1 << 12, "IOPL0"}, {1 << 13, "IOPL1"},
     };
     struct text text = {buffer, size, 0};

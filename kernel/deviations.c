@@ -1,44 +1,50 @@
-// Which emulator are we in, and what is known of it?
+// Which emulator are we in, and what is known of it and of the others?
 #include "deviations.h"
 
-#include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include "string.h"
 #include "x86.h"
 
 #define CPUID_HYPERVISOR_LEAF 0x40000000
-#define BOCHS_DEBUG_PORT 0xE9
-
-struct emulator {
-    const char *id, *name;
-};
-
-static const struct emulator qemu_tcg = {"qemu-tcg", "QEMU TCG"};
-static const struct emulator bochs = {"bochs", "Bochs"};
-static const struct emulator unknown = {"", "this machine"};
+#define BOCHS_DEBUG_PORT      0xE9
 
 /// TCG signs itself in the hypervisor leaf; Bochs echoes its debug port (as TCG does, if asked to).
-static const struct emulator *emulator(void)
+static const char *emulator_id(void)
 {
     struct cpuid leaf = cpuid(CPUID_HYPERVISOR_LEAF, 0);
     const uint32_t signature[] = {leaf.ebx, leaf.ecx, leaf.edx};
     if (memcmp(signature, "TCGTCGTCGTCG", sizeof(signature)) == 0)
-        return &qemu_tcg;
-    return inb(BOCHS_DEBUG_PORT) == BOCHS_DEBUG_PORT ? &bochs : &unknown;
+        return "qemu-tcg";
+    return inb(BOCHS_DEBUG_PORT) == BOCHS_DEBUG_PORT ? "bochs" : "";
+}
+
+static const char *reason_in(const char *emulator, const char *name)
+{
+    for (const struct deviation *deviation = deviations; deviation->emulator; deviation++)
+        if (strcmp(deviation->name, name) == 0 && strcmp(deviation->emulator, emulator) == 0)
+            return deviation->reason;
+    return NULL;
 }
 
 const char *deviation_reason(const char *name)
 {
-    for (const struct deviation *deviation = deviations; deviation->name; deviation++)
-        if (strcmp(deviation->name, name) == 0 &&
-            strcmp(deviation->emulator, emulator()->id) == 0)
-            return deviation->reason;
+    return reason_in(emulator_id(), name);
+}
+
+const struct emulator *deviation_free(const char *name, enum feature feature)
+{
+    for (const struct emulator *emulator = emulators; emulator->id; emulator++)
+        if (!(emulator->lacks >> feature & 1) && reason_in(emulator->id, name) == NULL)
+            return emulator;
     return NULL;
 }
 
 const char *emulator_name(void)
 {
-    return emulator()->name;
+    const char *id = emulator_id();
+    for (const struct emulator *emulator = emulators; emulator->id; emulator++)
+        if (strcmp(emulator->id, id) == 0)
+            return emulator->name;
+    return "this machine";
 }

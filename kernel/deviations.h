@@ -1,19 +1,37 @@
-// Where the emulator that runs us is known to differ from the architecture: the table of
+// Where the emulators that we know differ from the architecture: the table of
 // tests/emulators.toml, which scripts/deviations turns into C.
 #pragma once
+
+#include <stdint.h>
+
+#include "cpu.h"
+
+/// One CPU model.
+struct emulator {
+    const char *id;      ///< as in tests/emulators.toml
+    const char *name;    ///< for people
+    const char *command; ///< that boots this kernel in it
+    uint64_t lacks;      ///< a bit for each enum feature
+};
+
+/// An entry that is seen differently there.
+struct deviation {
+    const char *emulator; ///< its id
+    const char *name;     ///< of the catalogue entry
+    const char *reason;
+};
+
+/// Both end with a null in the first place.
+extern const struct emulator emulators[];
+extern const struct deviation deviations[];
 
 /// Why the entry called @name is seen differently on this machine, or null if it must be seen as
 /// the architecture says.
 const char *deviation_reason(const char *name);
 
+/// An emulator in which the entry called @name, which needs @feature, is seen as the architecture
+/// says; null if there is none.
+const struct emulator *deviation_free(const char *name, enum feature feature);
+
 /// "QEMU TCG", "Bochs", or "this machine" where we cannot tell.
 const char *emulator_name(void);
-
-struct deviation {
-    const char *emulator; ///< as in tests/emulators.toml
-    const char *name;     ///< of the catalogue entry
-    const char *reason;
-};
-
-/// Ends with a null name.
-extern const struct deviation deviations[];

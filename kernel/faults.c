@@ -115,7 +115,7 @@ static void on_trap(struct regs *regs)
     if (running == NULL)
         return;
 
-    if (expected == NULL || expected->vector != regs->vector || expected->flags & EXPECT_ABANDON) {
+    if (expected == NULL || expected->vector != regs->vector) {
         abandon(regs, 0);
         return;
     }
@@ -123,6 +123,8 @@ static void on_trap(struct regs *regs)
         expected->repair(regs);
     if (expected->then)
         regs->rip = expected->then;
+    if (expected->flags & EXPECT_ABANDON)
+        abandon(regs, 0);
 }
 
 /// State that an entry may change and that cannot be built anew.
@@ -131,6 +133,7 @@ struct machine {
     uint64_t interrupts[VECTOR_COUNT];
     uint64_t pages[FAULT_PAGE_COUNT];
     uint64_t cr0, cr4, xcr0, efer, s_cet;
+    uint32_t lvt_timer;
 };
 
 static bool expects_nmi(const struct fault *fault)
@@ -168,6 +171,7 @@ static void save(struct machine *machine)
     machine->cr0 = read_cr0();
     machine->cr4 = read_cr4();
     machine->efer = rdmsr(IA32_EFER);
+    machine->lvt_timer = lapic_read(LAPIC_LVT_TIMER);
     machine->xcr0 = cpu_has(FEATURE_XSAVE) ? xgetbv(0) : 0;
     machine->s_cet = cpu_has(FEATURE_CET_IBT) ? rdmsr(IA32_S_CET) : 0;
     for (size_t i = 0; i < FAULT_PAGE_COUNT; i++)
@@ -197,14 +201,31 @@ static void put_pages_right(const struct machine *machine)
     }
 }
 
-/// An interrupt that an entry leaves pending is its fault, and must not reach the kernel.
-static void drain_interrupts(void)
+/// Take every interrupt that is pending.
+static void take_pending(void)
+{
+    for (uint32_t offset = LAPIC_IRR; offset < LAPIC_IRR + 8 * 16; offset += 16) {
+        while (lapic_read(offset)) {
+            sti_hlt();
+            cli();
+        }
+    }
+}
+
+/// An entry that takes the devices' vectors, too, must not be disturbed by the one that ticks.
+static void stop_timer(void)
+{
+    lapic_write(LAPIC_LVT_TIMER, LVT_MASKED);
+    take_pending();
+}
+
+/// What an entry leaves pending is its fault, and must not reach the kernel's handlers.
+static void put_interrupts_right(const struct machine *machine)
 {
     lapic_write(LAPIC_TPR, 0);
     apic_eoi_all();
-    sti();
-    pause(); // STI holds interrupts off for one instruction
-    cli();
+    take_pending();
+    lapic_write(LAPIC_LVT_TIMER, machine->lvt_timer);
 }
 
 static void put_right(const struct machine *machine)
@@ -213,7 +234,7 @@ static void put_right(const struct machine *machine)
     put_pages_right(machine);
     gdt_init();
     idt_init();
-    drain_interrupts();
+    put_interrupts_right(machine);
     for (unsigned vector = 0; vector < VECTOR_COUNT; vector++)
         trap_handler(vector, machine->handlers[vector]);
 }
@@ -316,6 +337,8 @@ static void run(const struct fault *fault)
     struct machine machine;
     cli();
     save(&machine);
+    if (fault->flags & FAULT_EVERY_VECTOR)
+        stop_timer();
     running = fault;
     take_vectors(&machine);
     write_dr6(DR6_INIT);

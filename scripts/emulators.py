@@ -162,7 +162,8 @@ class Bochs:
             iso, directory, serial, bochsrc.REAL_TIME, display=display
         )
         ends = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE}
-        self._process = _start(command, "bochs", stderr=subprocess.STDOUT, **ends)
+        ends["stderr"] = subprocess.STDOUT
+        self._process = _start(command, "bochs", env=bochsrc.environment(), **ends)
         self._output = self._process.stdout.fileno()
         self._printed = b""
         self._ready: list[int] = []

@@ -17,12 +17,14 @@ SOURCES = ROOT / "tests" / "silicon"
 
 # The flags of a kernel that keeps to the general registers; "as it comes" is the plain compiler.
 KERNEL_C = (
-    "-O2 -g -std=c17 -ffreestanding -fno-pic -mcmodel=kernel -mgeneral-regs-only -mno-red-zone"
+    "-c -O2 -g -std=c17 -ffreestanding -fno-pic -mcmodel=kernel -mgeneral-regs-only -mno-red-zone"
     " -fno-stack-protector -fcf-protection=branch"
 ).split()
-PLAIN_C = "-O2 -g -std=c17 -fno-pic -Wno-interrupt-service-routine".split()
-KERNEL_RUST = "-O --target=x86_64-unknown-none -C relocation-model=static".split()
-PLAIN_RUST = "-O --target=x86_64-unknown-linux-gnu -C relocation-model=static -C panic=abort".split()
+PLAIN_C = "-c -O2 -g -std=c17 -fno-pic -Wno-interrupt-service-routine".split()
+PLAIN_RUST = (
+    "-O --edition=2021 --emit=obj -C relocation-model=static -Z function-sections=no"
+).split()
+KERNEL_RUST = [*PLAIN_RUST, "--target=x86_64-unknown-none"]
 
 KINDS = ("none", "code")
 
@@ -91,8 +93,7 @@ def compile_handlers(build: Path, handlers: Handlers) -> None:
         named = f"{name} {version(tool)}"
         for suffix, flags, flavour in (("", kernel, ""), ("_plain", plain, ", as it comes")):
             path = build / f"{key}{suffix}.o"
-            compile_only = ["--emit=obj", "--edition=2021"] if tool == "rustc" else ["-c"]
-            command = [tool, *flags, *compile_only, str(SOURCES / source), "-o", str(path)]
+            command = [tool, *flags, str(SOURCES / source), "-o", str(path)]
             # x86-interrupt is not stable Rust; this lets a stable rustc compile it.
             done = run(command, env={**os.environ, "RUSTC_BOOTSTRAP": "1"})
             if done.returncode != 0:
@@ -107,7 +108,8 @@ def build_ours(build: Path, stubs: list[str], handlers: Handlers) -> None:
     """Take the kernel's own objects under the names of the others."""
     path = build / "barestub.o"
     must(["ld", "-r", "-z", "noexecstack", "-o", str(path), *stubs])
-    rename(path, "barestub", {"isr_32": "none", "isr_14_PF": "code", "trap_entry": "common"})
+    names = {"isr_32": "none", "isr_14_PF": "code", "trap_entry": "common"}
+    rename(path, "barestub", {**names, "trap_entry_code": "entry_code"})
     handlers.paths.append(InterruptPath("barestub", "Barestub", "ours", path))
 
 
@@ -117,7 +119,7 @@ def build_sketches(build: Path, handlers: Handlers) -> None:
     must(["nasm", "-f", "elf64", "-o", str(path), str(SOURCES / "sketches.asm")])
     names = {"linux": "Linux", "zircon": "Zircon", "xv6": "xv6", "kvm_unit_tests": "kvm-unit-tests"}
     for key, name in names.items():
-        handlers.paths.append(InterruptPath(key, f"{name}, the shape of", "sketch", path))
+        handlers.paths.append(InterruptPath(key, f"{name} (sketch)", "sketch", path))
 
 
 def build_all(build: Path, stubs: list[str]) -> Handlers:
@@ -130,10 +132,34 @@ def build_all(build: Path, stubs: list[str]) -> Handlers:
     return handlers
 
 
-def sizes(path: InterruptPath) -> dict[str, int]:
-    """The bytes of code of each symbol of @path."""
+def symbols(path: InterruptPath) -> dict[str, tuple[int, int]]:
+    """Address and size of each function of @path, by what follows the key in its name."""
     found = {}
     for line in must(["nm", "-S", str(path.object)]).splitlines():
-        if match := re.match(rf"\w+ (\w+) \w {path.key}_(none|code|common)$", line):
-            found[match[2]] = int(match[1], 16)
+        if match := re.match(rf"(\w+) (\w+) [tT] {path.key}_(\w+)$", line):
+            found[match[3]] = int(match[1], 16), int(match[2], 16)
     return found
+
+
+def sizes(path: InterruptPath) -> dict[str, int]:
+    """The bytes of code of each function of @path."""
+    return {name: size for name, (_, size) in symbols(path).items()}
+
+
+def instructions(path: InterruptPath, function: str) -> list[str]:
+    """The disassembly of one of the functions of @path, in Intel's syntax."""
+    start, size = symbols(path)[function]
+    span = [f"--start-address={start}", f"--stop-address={start + size}"]
+    command = ["objdump", "-D", "-M", "intel", "--no-show-raw-insn", "-j", ".text", *span]
+    return re.findall(r"^ +[0-9a-f]+:\t(.*?) *$", must([*command, str(path.object)]), re.MULTILINE)
+
+
+def registers_saved(path: InterruptPath, kind: str) -> str:
+    """How many registers @path stores before it calls C, as words."""
+    saved = set()
+    parts = [part for part in (kind, "common") if part in symbols(path)]
+    for instruction in (text for part in parts for text in instructions(path, part)):
+        if match := re.match(r"push +(r\w+)$|mov\w* .*\[rsp.*\],(r\w+|.mm\d+)$", instruction):
+            saved.add(match[1] or match[2])
+    vectors = sum("mm" in register for register in saved)
+    return f"{len(saved) - vectors} + {vectors} XMM" if vectors else str(len(saved))

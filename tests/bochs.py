@@ -34,7 +34,11 @@ class Bochs(Guest):
         self._output = os.path.join(self._directory.name, "output.txt")
         with open(self._output, "w") as output:
             self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=bochsrc.environment(),
             )
         self._log_read = 0
         self._reader = threading.Thread(target=self._drain, daemon=True)

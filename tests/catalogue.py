@@ -8,12 +8,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 
-# The ring, the name, the summary, and the options on the same line.
-ENTRY = re.compile(r'^\s*fault\s+([03]),\s*"([a-z0-9-]+)",\s*"[^"]*"(.*)', re.MULTILINE)
+# The name, and the options on the same line.
+ENTRY = re.compile(r'^\s*fault\s+[03],\s*"([a-z0-9-]+)",\s*"[^"]*"(.*)', re.MULTILINE)
 
 
-def _found() -> list[tuple[str, str, str]]:
-    """The entries in tests/faults/, and in the person's own FAULTS."""
+def _found() -> list[tuple[str, str]]:
+    """The entries in tests/faults/, and in the person's own FAULTS, with their options."""
     directories = [ROOT / "tests" / "faults"]
     if own := os.environ.get("FAULTS"):
         directories.append(Path(own))
@@ -21,11 +21,11 @@ def _found() -> list[tuple[str, str, str]]:
     return [entry for file in files for entry in ENTRY.findall(file.read_text())]
 
 
-def entries(ring: int | None = None) -> list[str]:
-    """Return the names of the entries, or of those that run in @ring."""
-    return [name for in_ring, name, _ in _found() if ring is None or int(in_ring) == ring]
+def entries() -> list[str]:
+    """Return the names of the entries."""
+    return [name for name, _ in _found()]
 
 
 def is_fatal(name: str) -> bool:
     """Whether the machine must reset."""
-    return any(re.search(r"\bfatal\b", options) for _, found, options in _found() if found == name)
+    return any(re.search(r"\bfatal\b", options) for found, options in _found() if found == name)

@@ -18,6 +18,9 @@ TABLE = Path(__file__).parent / "emulators.toml"
 # What an `expect:` line says beside the trap itself.
 NOT_COMPARED = {"name", "ring"}
 
+# Bits of the saved RFLAGS that must be 1, and that must be 0.
+RFLAGS_BITS = {"rflags_set", "rflags_clear"}
+
 # The bits of DR6 that tell a cause: B0 to B3, BD, BS, BT. SDM vol. 3, 17.2.3.
 DR6_CAUSES = 0xE00F
 
@@ -43,6 +46,11 @@ def load(text: str | None = None) -> list[Deviation]:
     return [Deviation(**entry) for entry in entries]
 
 
+def lacks(emulator: str) -> list[str]:
+    """Return the features that the CPU of @emulator has not got."""
+    return tomllib.loads(TABLE.read_text())["emulator"][emulator]["lacks"]
+
+
 def find(deviations: list[Deviation], emulator: str, case: str) -> Deviation | None:
     """Return the entry for @case on @emulator, if it has one."""
     for deviation in deviations:
@@ -58,12 +66,24 @@ def differences(expected: list[Fields], seen: list[Fields]) -> list[str]:
         found.append(f"{len(seen)} traps came, not {len(expected)}")
     for number, (want, got) in enumerate(zip(expected, seen), 1):
         for name in want.keys() - NOT_COMPARED:
-            value = got.get(name)
-            if name == "dr6" and isinstance(value, int):
-                value &= DR6_CAUSES
-            if value != want[name]:
+            value = _value(name, got)
+            if name in RFLAGS_BITS:
+                value &= want[name]
+            if value != want[name] and want[name] != "any":
                 found.append(f"trap {number}: {name} is {_show(value)}, not {_show(want[name])}")
     return found
+
+
+def _value(name: str, got: Fields) -> int | str | None:
+    """Return what the trap @got has where an expectation says @name."""
+    value = got.get(name)
+    if name == "dr6" and isinstance(value, int):
+        return value & DR6_CAUSES
+    if name == "rflags_set":
+        return got["rflags"]
+    if name == "rflags_clear":
+        return ~got["rflags"]
+    return value
 
 
 def _show(value: int | str | None) -> str:

@@ -3,7 +3,7 @@
 What a trap interrupts is taken down before the trap: the registers, and the chain of its callers.
 From the first instruction of the stub to the one behind IRETQ the unwinder must then find the very
 same behind the trap's own frames. It must from inside C, too, where the registers have long been
-used for other things: only there does a missing row show.
+used for other things: there a missing row shows.
 """
 
 from __future__ import annotations
@@ -20,12 +20,15 @@ PRESERVED = "rip rsp rbp rbx r12 r13 r14 r15".split()  # by a call: System V ABI
 GDB_NAMES = {"rflags": "eflags"}
 PATTERN = 0x0123456789ABCDEF
 
+NMI = 2
 ERROR_CODES = {8, 10, 11, 12, 13, 14, 17, 21, 29, 30}  # APM vol. 2, table 8-1
 VECTORS = 256
 STUB_SIZE = 16
 
 STEPS_LIMIT = 20_000
+C_LIMIT = 300  # instructions of C in a row; every register has been used by then
 WRONG_LIMIT = 20
+POISON = bytes([0xA5]) * 256
 
 # Opcode of a software interrupt, and its length: the saved RIP is behind it.
 SOFTWARE_INTERRUPTS = {0xCC: 1, 0xCD: 2, 0xCE: 1}
@@ -47,11 +50,12 @@ class Chain:
     links: list[Link]
     end: str
 
-    def behind_trap(self) -> Chain | None:
-        """What the newest trap has interrupted."""
+    def split(self) -> tuple[list[str], Chain] | None:
+        """The names of the newest trap's own frames, and what it has interrupted."""
         for number, link in enumerate(self.links):
             if link.is_trap:
-                return Chain(self.links[number + 1 :], self.end)
+                names = [link.name for link in self.links[: number + 1]]
+                return names, Chain(self.links[number + 1 :], self.end)
         return None
 
 
@@ -61,6 +65,7 @@ class Trap:
 
     interrupted: Chain
     frame: int  # RSP at the stub
+    steps_in_c: int = 0
     regs: int | None = None
     slots: dict[str, int] = field(default_factory=dict)
     abandoned: bool = False  # the handler has sent the CPU elsewhere, to another stack
@@ -136,6 +141,7 @@ class Walk:
     def step(self, before: Chain) -> Chain:
         """Execute an instruction. Check where it has led."""
         gdb.execute("stepi", to_string=True)
+        self._poison()
         now = unwind()
         if now.links[0].registers == before.links[0].registers:
             return now  # QEMU sometimes executes nothing
@@ -144,10 +150,33 @@ class Walk:
             self.enter(before, now)
         elif self._traps and self._is_iretq(before, now):
             self._leave(now)
-        elif self._traps:
-            self._note_rewritten_slots(now)
+        elif self._traps and not self.in_assembly(rip_before):
+            self._traps[-1].steps_in_c += 1
+            self._note_rewritten_slots()
         if self._traps:
+            if self.in_dispatch(now):
+                self._traps[-1].regs = now.links[0].registers["rdi"]  # its argument
+                self._traps[-1].slots = self._read_slots()
             self.check(now)
+        return now
+
+    def _poison(self) -> None:
+        """In the assembly, destroy what lies below RSP, as the next NMI may: no row may need it."""
+        frame = gdb.newest_frame()
+        if self.in_assembly(frame.pc()):
+            below = int(frame.read_register("rsp")) % 2**64 - len(POISON)
+            gdb.selected_inferior().write_memory(below, POISON)
+
+    def skip_c(self, landmarks: tuple[str, ...] = ()) -> Chain:
+        """Run to the end of trap_dispatch() or one of @landmarks."""
+        breakpoints = [gdb.Breakpoint(f"*'{name}'") for name in ["trap_entry.return", *landmarks]]
+        gdb.execute("continue", to_string=True)
+        for breakpoint in breakpoints:
+            breakpoint.delete()
+        now = unwind()
+        self._traps[-1].steps_in_c = 0
+        self._note_rewritten_slots()
+        self.check(now)
         return now
 
     def enter(self, before: Chain, now: Chain) -> None:
@@ -180,22 +209,31 @@ class Walk:
         """Forget the newest trap."""
         self._traps.pop()
 
-    def _note_rewritten_slots(self, now: Chain) -> None:
-        """What a handler writes into a slot of `struct regs` is the program's from then on."""
-        trap = self._traps[-1]
-        newest = now.links[0].registers
-        if newest["rip"] == self._dispatch:
-            trap.regs = newest["rdi"]
-            trap.slots = self._read_slots(trap.regs)
-        elif trap.regs and not self.in_assembly(newest["rip"]):
-            slots = self._read_slots(trap.regs)
-            changed = {name for name, value in slots.items() if value != trap.slots[name]}
-            trap.interrupted.links[0].registers.update({name: slots[name] for name in changed})
-            trap.abandoned |= slots["rip"] == self._abandon
-            trap.slots = slots
+    def in_dispatch(self, now: Chain) -> bool:
+        """Whether the first instruction of trap_dispatch() is next."""
+        return now.links[0].registers["rip"] == self._dispatch
 
-    def _read_slots(self, regs: int) -> dict[str, int]:
-        data = memory(regs, max(self._offsets.values()) + 8)
+    def rewrite(self, slots: dict[str, int]) -> None:
+        """Do what a handler may, in `struct regs`."""
+        for name, value in slots.items():
+            place = self._traps[-1].regs + self._offsets[name]
+            gdb.selected_inferior().write_memory(place, value.to_bytes(8, "little"))
+        self._note_rewritten_slots()
+
+    def _note_rewritten_slots(self) -> None:
+        """What C writes into a slot of `struct regs` is the program's from then on."""
+        trap = self._traps[-1]
+        slots = self._read_slots()
+        for name, value in slots.items():
+            for link in trap.interrupted.links[: 1 if name in FRAME else None]:
+                if link.registers[name] != trap.slots[name]:
+                    break  # this caller has the register saved elsewhere
+                link.registers[name] = value
+        trap.abandoned |= slots["rip"] == self._abandon
+        trap.slots = slots
+
+    def _read_slots(self) -> dict[str, int]:
+        data = memory(self._traps[-1].regs, max(self._offsets.values()) + 8)
         return {
             name: int.from_bytes(data[offset : offset + 8], "little")
             for name, offset in self._offsets.items()
@@ -204,39 +242,62 @@ class Walk:
     def check(self, now: Chain) -> None:
         """Hold what is behind the newest trap against what it has interrupted."""
         self.boundaries += 1
-        found = now.behind_trap()
-        if found is None:
-            self._report(now, f"no trap's frame in {[link.name for link in now.links]}: {now.end}")
+        split = now.split()
+        if split is None:
+            self._report(now, f"no frame of a trap in {[link.name for link in now.links]}")
+            return
+        names, interrupted = split
+        if self.in_assembly(now.links[0].registers["rip"]):
+            is_whole = len(names) == 1
         else:
-            self._compare(self._traps[-1], found, now)
+            is_whole = names[-2:] == ["trap_dispatch", "trap_entry"]
+        if not is_whole:
+            self._report(now, f"the trap's own frames are {names}")
+        self._compare(self._traps[-1], interrupted, now)
 
     def _compare(self, trap: Trap, found: Chain, now: Chain) -> None:
-        expected = trap.interrupted
-        if not found.links:
-            self._report(now, f"nothing behind the trap: {found.end}")
-            return
-        names = REGISTERS  # of what a trap has interrupted; of a caller, those that it finds again
-        for want, got in zip(expected.links[: 1 if trap.abandoned else None], found.links):
+        if trap.abandoned:
+            expected = Chain(trap.interrupted.links[:1], found.end)
+            self.compare(expected, Chain(found.links[:1], found.end), now)
+        else:
+            self.compare(trap.interrupted, found, now)
+
+    def compare(
+        self, expected: Chain, found: Chain, now: Chain, names: list[str] = REGISTERS
+    ) -> None:
+        """Hold @found against @expected: @names of the first link and of what a trap interrupts,
+        and of a caller those that a call preserves."""
+        for want, got in zip(expected.links, found.links):
             for name in names:
                 seen, value = got.registers[name], want.registers[name]
                 if seen != value:
                     self._report(now, f"{want.name}: {name} is {seen:#x}, not {value:#x}")
             names = REGISTERS if want.is_trap else PRESERVED
-        if not trap.abandoned and (len(found.links), found.end) != (len(expected.links), expected.end):
-            names = [link.name for link in found.links]
-            self._report(now, f"the chain is {names}: {found.end}, not {expected.end}")
+        if (len(found.links), found.end) != (len(expected.links), expected.end):
+            links = [link.name for link in found.links]
+            self._report(now, f"the chain is {links}: {found.end}, not {expected.end}")
 
     def _report(self, now: Chain, text: str) -> None:
         if len(self.wrong) < WRONG_LIMIT:
             rip = now.links[0].registers["rip"]
             self.wrong.append(f"{now.links[0].name}, RIP {rip:#x}: {text}")
 
-    def to_end(self, chain: Chain) -> None:
+    def to_end(self, chain: Chain, landmarks: tuple[str, ...] = ()) -> None:
         """Walk until the outermost trap is over."""
         while not self.is_over and self.boundaries < STEPS_LIMIT and not self.wrong:
-            chain = self.step(chain)
+            too_long = self._traps[-1].steps_in_c > C_LIMIT
+            chain = self.skip_c(landmarks) if too_long else self.step(chain)
         if self.boundaries == STEPS_LIMIT:
             self.wrong.append("the trap does not end")
+
+    def to_end_of_function(self, chain: Chain, callers: Chain) -> Chain:
+        """Walk until the CPU leaves the function that it is in, which has @callers."""
+        name = chain.links[0].name
+        while chain.links[0].name == name:
+            self.boundaries += 1
+            self.compare(callers, Chain(chain.links[1:], chain.end), chain, PRESERVED)
+            chain = self.step(chain)
+        return chain
 
     def print_result(self, interrupted: Chain) -> None:
         """Print a line for test_unwind.py."""
@@ -245,15 +306,15 @@ class Walk:
         print("RESULT", json.dumps(result | {"names": names, "end": interrupted.end}))
 
 
-def catalogue(name: str) -> None:
-    """Walk through the trap of a catalogue entry, C included."""
+def catalogue(name: str, *landmarks: str) -> None:
+    """Walk through the trap of a catalogue entry, C included; @landmarks as in skip_c()."""
     run_to("fault_" + name.replace("-", "_"))
     fill_registers(GENERAL)
     walk = Walk()
     chain, before = unwind(), None
     while walk.is_over:
         chain, before = walk.step(chain), chain
-    walk.to_end(chain)
+    walk.to_end(chain, landmarks)
     walk.print_result(before)
 
 
@@ -269,16 +330,56 @@ def in_handler() -> dict[str, int]:
 def nmi() -> None:
     """Walk through an NMI that comes in the handler of another trap."""
     original = in_handler()
-    walk = Walk()
     interrupted = unwind()
     gdb.execute("monitor nmi")
     run_to("isr_2_NMI")
+    walk_from_stub(interrupted, original, {})
+
+
+def realigned() -> None:
+    """Walk through a trap whose frame lies 8 bytes lower than the CPU can bring it. Only then does
+    the AND in front of the call into C move RSP."""
+    original = in_handler()
+    interrupted = unwind()
+    deliver(NMI, has_code=False, lower=8)
+    walk_from_stub(interrupted, original, {})
+
+
+def rewritten() -> None:
+    """Walk through a trap whose handler writes another value into the slot of every general
+    register but RBP, by which the interrupted function's callers are found."""
+    original = in_handler()
+    interrupted = unwind()
+    deliver(NMI, has_code=False)
+    slots = {name: number for number, name in enumerate(GENERAL) if name != "rbp"}
+    walk_from_stub(interrupted, original, slots)
+
+
+def walk_from_stub(interrupted: Chain, original: dict[str, int], slots: dict[str, int]) -> None:
+    """Walk through a trap that has just come. Write @slots when it arrives in C."""
+    walk = Walk()
     chain = unwind()
     walk.enter(interrupted, chain)
     walk.check(chain)
+    while not walk.in_dispatch(chain) and not walk.wrong:
+        chain = walk.step(chain)
+    walk.rewrite(slots)
     walk.to_end(chain)
     set_registers(original)
     walk.print_result(interrupted)
+
+
+def call(function: str) -> None:
+    """Walk through ring0_call or ring3_call, and from ring_return back to the caller."""
+    run_to(function)
+    walk = Walk()
+    chain = unwind()
+    callers = Chain(chain.links[1:], chain.end)
+    walk.to_end_of_function(chain, callers)
+    run_to("ring_return")
+    chain = walk.to_end_of_function(unwind(), callers)
+    walk.compare(callers, chain, chain, PRESERVED)
+    walk.print_result(callers)
 
 
 def stubs() -> None:
@@ -301,12 +402,14 @@ def stubs() -> None:
     walk.print_result(interrupted)
 
 
-def deliver(vector: int, has_code: bool) -> None:
-    """Do what the CPU does when @vector comes from ring 0: SDM vol. 3, 6.14.2."""
+def deliver(vector: int, has_code: bool, lower: int = 0) -> None:
+    """Do what the CPU does when @vector comes from ring 0: SDM vol. 3, 6.14.2; @lower bytes lower
+    on the stack."""
     now = registers(gdb.newest_frame())
     ist = address(f"idt[{vector}].ist")
     region = now["rsp"] & -address("CPU_REGION_SIZE")
     top = address(f"((struct cpu *){region})->tss.ist[{ist - 1}]") if ist else now["rsp"] & -16
+    top -= lower
     pushed = [0] * has_code + [now[name] for name in FRAME]
     frame = b"".join(value.to_bytes(8, "little") for value in pushed)
     gdb.selected_inferior().write_memory(top - len(frame), frame)

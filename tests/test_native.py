@@ -73,7 +73,7 @@ def wrong_rf(trap: Fields) -> list[str]:
     return [f"RF is wrong in RFLAGS {trap['rflags']:#x} of vector {trap['vector']}"]
 
 
-@pytest.mark.parametrize("name", entries(ring=3))
+@pytest.mark.parametrize("name", entries())
 def test_fault(
     name: str,
     raised: dict[str, trapline.Raised],
@@ -82,6 +82,8 @@ def test_fault(
     truth: Truth,
 ) -> None:
     with truth.case("silicon", machine, name) as case:
+        if name not in raised:
+            pytest.skip("a process has no ring 0")
         case.expected = raised[name].expected
         judge(name, raised[name], reasons.get(name))
 

@@ -42,11 +42,12 @@ def processes_of_session(session: int) -> list[str]:
 class Terminal:
     """A person at a terminal of their own, in front of scripts/run."""
 
-    def __init__(self, iso: str) -> None:
+    def __init__(self, iso: str, emulator: str) -> None:
         self.master, self.slave = pty.openpty()
         self.before = termios.tcgetattr(self.slave)
         ends = {"stdin": self.slave, "stdout": self.slave, "stderr": self.slave}
-        self.process = subprocess.Popen([*RUN, iso], start_new_session=True, **ends)
+        command = [*RUN, "--emu", emulator, iso]
+        self.process = subprocess.Popen(command, start_new_session=True, **ends)
         self.text = ""
 
     def wait_for(self, pattern: str) -> None:
@@ -68,8 +69,8 @@ class Terminal:
 
 
 @contextmanager
-def terminal(iso: str) -> Iterator[Terminal]:
-    person = Terminal(iso)
+def terminal(iso: str, emulator: str = "qemu") -> Iterator[Terminal]:
+    person = Terminal(iso, emulator)
     try:
         yield person
     finally:
@@ -130,16 +131,18 @@ def test_an_image_that_is_not_there_is_told(tmp_path) -> None:
     assert "none.iso" in done.stderr and "Traceback" not in done.stderr
 
 
-def test_ctrl_c_ends_it_and_leaves_the_terminal_sane(iso: str) -> None:
-    with terminal(iso) as person:
+@pytest.mark.parametrize("emulator", ["qemu", "bochs"])
+def test_ctrl_c_ends_it_and_leaves_the_terminal_sane(iso: str, emulator: str) -> None:
+    with terminal(iso, emulator) as person:
         person.wait_for(PROMPT)
         assert termios.tcgetattr(person.slave) != person.before
         person.type("\x03")
         assert person.end() == 0
 
 
-def test_poweroff_ends_it_and_leaves_the_terminal_sane(iso: str) -> None:
-    with terminal(iso) as person:
+@pytest.mark.parametrize("emulator", ["qemu", "bochs"])
+def test_poweroff_ends_it_and_leaves_the_terminal_sane(iso: str, emulator: str) -> None:
+    with terminal(iso, emulator) as person:
         person.wait_for(PROMPT)
         person.type("hel\t\r")
         person.wait_for(r"poweroff[^\n]*\n(?s:.*)" + PROMPT)

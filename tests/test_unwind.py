@@ -49,14 +49,41 @@ def walk(iso: str, elf: str, state: Callable[[str], str], tmp_path: Path) -> Cal
     return run
 
 
+# Their chain ends where they were interrupted.
+NO_CALLER = {
+    "state-user": "ring 3",
+    "pf-user-supervisor": "ring 3",
+    "df-stack-overflow": "it has thrown RSP away",
+}
+
+# Where the handler of the outer trap calls what raises the inner one.
+LANDMARKS = {"bp-in-handler": ["fault_bp_in_handler.mend"]}
+
+
 @pytest.mark.parametrize("name", WAYS)
 def test_catalogue_entry(name: str, walk: Callable[..., dict]) -> None:
-    result = walk(f"raise {name}", f"catalogue('{name}')")
-    print(result)
+    result = walk(f"raise {name}", f"catalogue{(name, *LANDMARKS.get(name, ()))}")
+    assert result["names"][0].startswith("fault_" + name.replace("-", "_"))
+    if name not in NO_CALLER:
+        assert (result["names"][-2:], result["end"]) == OUTERMOST
+
+
+@pytest.mark.parametrize(
+    ("function", "name"), [("ring0_call", "state-kernel"), ("ring3_call", "state-user")]
+)
+def test_way_into_a_ring(function: str, name: str, walk: Callable[..., dict]) -> None:
+    result = walk(f"raise {name}", f"call('{function}')")
+    assert (result["names"][-2:], result["end"]) == OUTERMOST
 
 
 def test_nmi_in_a_handler(walk: Callable[..., dict]) -> None:
     result = walk("raise bp-int3", "nmi()")
+    assert (result["names"][-2:], result["end"]) == OUTERMOST
+
+
+@pytest.mark.parametrize("function", ["realigned", "rewritten"])
+def test_unusual_trap(function: str, walk: Callable[..., dict]) -> None:
+    result = walk("raise bp-int3", f"{function}()")
     assert (result["names"][-2:], result["end"]) == OUTERMOST
 
 

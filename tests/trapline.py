@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+# How the result begins where the CPU lacks a feature, whose name follows.
+MISSING = "skip this CPU has no "
+
 # A value is a number, or a word such as "none" or "cpu".
 Fields = dict[str, "int | str"]
 
@@ -15,6 +18,11 @@ class Raised:
     expected: list[Fields] = field(default_factory=list)
     traps: list[Fields] = field(default_factory=list)
     result: str = ""  # "pass", or a word and a reason
+
+    @property
+    def missing_feature(self) -> str:
+        """The feature for lack of which the entry was not run, or ''."""
+        return self.result.removeprefix(MISSING) if self.result.startswith(MISSING) else ""
 
 
 def _value(text: str) -> int | str:

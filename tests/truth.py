@@ -68,7 +68,7 @@ class Truth:
         except pytest.skip.Exception as skipped:
             verdict, reason = NOT_APPLICABLE, skipped.msg
             raise
-        except AssertionError as error:
+        except Exception as error:
             reason = str(error).partition("\n")[0]
             raise
         finally:
@@ -120,7 +120,7 @@ def _table(results: dict[str, dict[str, dict]]) -> str:
     lines = [f"| Case | Architecture | {' | '.join(MODELS.values())} |", "|---" * 5 + "|"]
     for case in sorted({case for cases in results.values() for case in cases}):
         seen = [cases.get(case) for cases in results.values()]
-        expected = next(result["expected"] for result in seen if result)
+        expected = next((r["expected"] for r in seen if r and r["expected"]), [])
         due = "; then ".join(_due(trap, mnemonics) for trap in expected) or "no trap"
         lines.append(f"| {case} | {due} | " + " | ".join(map(_cell, seen)) + " |")
     return "\n".join(lines) + "\n"

@@ -37,6 +37,7 @@ class Context:
     smap: bool
     swaps_gs: bool  # whether any stub of the kernel does
     shifts: dict[tuple[int, bool], int]  # by vector and code: how far C's frame is off
+    twice: set[int]  # the IRETQs before which the error code is dropped twice
 
 
 class Checker:
@@ -76,7 +77,7 @@ class Checker:
             return "nothing"
         if value in trace.values.names:
             return trace.values.names[value]
-        if value == trace.entry.vector:
+        if value and value == trace.entry.vector:
             return "the vector"
         if STACK_BASE <= value < STACK_BASE + STACK_SIZE:
             return "an address on the stack"
@@ -180,8 +181,11 @@ class Checker:
                     "early-sti", "STI comes before the registers are saved", moment
                 )
 
-    def _at_write(self, rule: str, seen: str, write: Write) -> Finding:
-        return self._finding(rule, seen, self._moment_like(write.pc, write.position))
+    def _at_write(
+        self, rule: str, seen: str, write: Write, severity: str | None = None
+    ) -> Finding:
+        moment = self._moment_like(write.pc, write.position)
+        return self._finding(rule, seen, moment, severity)
 
     def _moment_like(self, pc: int, position: int | None = None) -> Moment:
         """Return the final state, placed at @pc: good enough to show where it was."""
@@ -344,6 +348,7 @@ class Checker:
                     "frame-rewritten",
                     f"`{self._text(writer.pc)}` changes the frame's {name}",
                     writer,
+                    "INFO" if name == "rip" else None,
                 )
 
     def _check_return_address(self, moment: Moment) -> Iterator[Finding]:
@@ -353,14 +358,15 @@ class Checker:
         shift = self._context.shifts.get((trace.entry.vector, has_code), 0)
         at_rsp = self._slot_name(moment, moment.word(moment.rsp) or 0)
         seen = f"{_distance(delta)}: it takes {at_rsp} for rip"
-        if has_code and delta == -8:
+        a_code = has_code or moment.word(moment.rsp) == 0
+        if delta == 8 and moment.pc in self._context.twice and not shift:
+            rule = "code-dropped-twice"
+        elif a_code and delta == -8:
             rule = "dummy-code-extra" if shift == 8 else "code-not-dropped"
         elif has_code and delta == -16 or not has_code and shift == 8:
             rule = "dummy-code-extra"
         elif not has_code and delta == 8:
             rule = "dummy-code-missing"
-        elif has_code and delta == 8:
-            rule = "code-dropped-twice"
         else:
             rule = "return-off-frame"
         if shift and trace.calls:
@@ -381,6 +387,8 @@ class Checker:
             return
         unsaved = [n for n in wrong if now[n] == trace.values.c_registers[n]]
         lucky = [n for n in unsaved if n not in self._clobbered()]
+        if unsaved and self._compiler_knows_an_unseen_callee():
+            lucky = unsaved
         if lucky and not self._compiler_knows():
             yield self._finding(
                 "register-luck",
@@ -427,6 +435,15 @@ class Checker:
         if debug and debug.function(self._trace.entry.address):
             return True
         return any(judge.saves_everything(call.callee.address) for call in self._trace.calls)
+
+    def _compiler_knows_an_unseen_callee(self) -> bool:
+        """Whether a compiled handler calls what is in another object: it has seen the callee's
+        declaration, and with it no_caller_saved_registers."""
+        image = self._context.image
+        compiled = image.debug and image.debug.function(self._trace.entry.address)
+        return bool(compiled) and any(
+            call.callee.address in image.externs for call in self._trace.calls
+        )
 
     def _check_vectors(self, moment: Moment) -> Iterator[Finding]:
         trace, values = self._trace, self._trace.values

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 
@@ -102,6 +103,9 @@ def main(arguments: list[str] | None = None) -> int:
         return CLEAN
     try:
         return lint(options)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FINDINGS
     except CannotRun as error:
         print(f"stublint: {error}", file=sys.stderr)
         return CANNOT_RUN
@@ -111,16 +115,15 @@ def lint(options: argparse.Namespace) -> int:
     """Lint what @options name, and report; return the exit status."""
     allowances = [line for path in options.allow for line in allow.load(path)]
     start = time.monotonic()
-    source = load(options)
-    contract = Contract(source.image, _contract_options(options, source))
-    findings = source.findings + contract.check(source.entries)
-    seconds = time.monotonic() - start
-    counted, allowed = allow.split(findings, allowances)
-    groups = group(counted) + _allowed_groups(allowed)
-    contract.locate(groups)
-    summary = report.Summary(source.name, source.entries, contract.runs, seconds)
-    painter = Painter(source.image, contract.decoder)
-    _answer(options, summary, groups, painter)
+    with load(options) as source:
+        contract = Contract(source.image, _contract_options(options, source))
+        findings = source.findings + contract.check(source.entries)
+        counted, allowed = allow.split(findings, allowances)
+        groups = group(counted) + _allowed_groups(allowed)
+        contract.locate(groups)
+        seconds = time.monotonic() - start
+        summary = report.Summary(source.name, source.entries, contract.runs, seconds)
+        _answer(options, summary, groups, Painter(source.image, contract.decoder))
     bad = any(g.severity != "INFO" and g.reason is None for g in groups)
     return FINDINGS if bad else CLEAN
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -20,6 +21,7 @@ from lint.disasm import Decoder
 from lint.fields import check_fields
 from lint.finding import Finding, Group
 from lint.image import Image
+from lint.mangling import is_mangled
 from lint.rules import RULES
 from lint.run import Runner
 from lint.trace import Entry, Trace
@@ -49,6 +51,11 @@ ANYWHERE = (NMI, MACHINE_CHECK)
 # Rules that name a frame of the wrong size by what comes of it at the return.
 OFF_FRAME = ("dummy-code-missing", "dummy-code-extra", "code-not-dropped", "code-dropped-twice",
              "return-off-frame")  # fmt: skip
+
+# What a test of a shifted CS, and a shifted RSP, lead to.
+CONSEQUENCES = ("swapgs-missing", "swapgs-from-ring-0", "swapgs-unbalanced", "stack-misaligned")
+
+LONGEST_STUB = 64  # instructions
 
 # Kernel CS and SS, user CS and SS, where nobody says which.
 USUAL_SELECTORS = (0x08, 0x10, 0x23, 0x1B)
@@ -93,7 +100,8 @@ class Contract:
         found += self._before_swapgs(entries, checker, context)
         found += self._circumstances(usual)
         found += self._landing(entries)
-        return found
+        found += self._outgrown(usual, entries)
+        return list(_without_consequences(found))
 
     def locate(self, groups: list[Group]) -> None:
         """Move findings on registers from the return to the instruction that did it."""
@@ -105,10 +113,25 @@ class Contract:
                         != trace.values.registers[n]]  # fmt: skip
                 moment = trace.last_change(lost)
                 if moment is not None:
-                    first.trace, first.moment, first.pc = trace, moment, moment.pc
+                    first.trace, first.moment = trace, moment
+                    for finding in group.findings:
+                        finding.pc = moment.pc
+
+    def _has_code(self, entry: Entry) -> bool:
+        """Whether the CPU pushes a code for @entry. If its vector is not known, the stub itself
+        tells: it returns properly with a code, and not without."""
+        if entry.known:
+            return entry.vector in VECTORS_WITH_CODE
+        returns = []
+        for has_code in (False, True):
+            trace = self._trace(entry, replace(USUAL[0], has_code=has_code))
+            at_call = trace.calls[0].misalignment if trace.calls else 0
+            off = trace.end.moment.rsp != trace.frame_address and trace.end.kind == "iretq"
+            returns.append(not off and not at_call)
+        return returns == [False, True]
 
     def _run(self, entry: Entry, variants: Iterable[Variant]) -> Iterator[Trace]:
-        has_code = entry.vector in VECTORS_WITH_CODE and entry.known
+        has_code = self._has_code(entry)
         for variant in variants:
             yield self._trace(entry, replace(variant, has_code=has_code))
 
@@ -132,6 +155,7 @@ class Contract:
             smap,
             any(trace.swapgs for trace in usual),
             frame_shifts(usual + bare),
+            {t.end.moment.pc for t in usual if _drops_twice(t)},
         )
 
     def _executes(self, traces: list[Trace], mnemonics: tuple[str, ...]) -> bool:
@@ -178,14 +202,14 @@ class Contract:
             if worse:
                 yield self._no_code_frame(trace, worse)
 
-    @staticmethod
-    def _no_code_frame(trace: Trace, worse: list[Finding]) -> Finding:
+    def _no_code_frame(self, trace: Trace, worse: list[Finding]) -> Finding:
         rule, first = RULES["no-code-frame"], worse[0]
         called_by_ring_3 = trace.variant.ring == 3 and trace.entry.dpl == 3
+        compiled = self._is_compiled(trace.entry)  # then nothing can be done about it
         consequences = sorted({finding.rule for finding in worse})
         return Finding(
             rule.name,
-            "ERROR" if called_by_ring_3 else rule.severity,
+            "ERROR" if called_by_ring_3 else "INFO" if compiled else rule.severity,
             trace.entry.vector,
             "taken without an error code, the stub breaks " + ", ".join(consequences),
             rule.duty,
@@ -194,6 +218,10 @@ class Contract:
             first.moment,
             trace,
         )
+
+    def _is_compiled(self, entry: Entry) -> bool:
+        debug = self._image.debug
+        return is_mangled(entry.name) or bool(debug and debug.function(entry.address))
 
     def _before_swapgs(
         self, entries: list[Entry], checker: Checker, context: Context
@@ -242,6 +270,44 @@ class Contract:
                 entry.address,
             )
 
+    def _outgrown(self, traces: list[Trace], entries: list[Entry]) -> Iterator[Finding]:
+        """Yield findings on stubs whose instructions reach into the next gate's stub."""
+        starts = sorted({entry.address for entry in entries})
+        rule, seen = RULES["stub-outgrown"], set()
+        for trace in traces:
+            entry = trace.entry
+            following = bisect.bisect_right(starts, entry.address)
+            if entry.vector in seen or following == len(starts):
+                continue
+            seen.add(entry.vector)
+            for pc in trace.path[:LONGEST_STUB]:
+                instruction = self.decoder.at(pc)
+                if entry.address <= pc < starts[following] < instruction.end:
+                    yield Finding(
+                        rule.name,
+                        rule.severity,
+                        entry.vector,
+                        "the next vector's gate leads into the middle of this stub",
+                        rule.duty,
+                        entry.name,
+                        pc,
+                    )
+
     def _begins_with_endbr64(self, entry: Entry) -> bool:
         instruction = self.decoder.at(entry.address)
         return instruction is not None and instruction.mnemonic == "endbr64"
+
+
+def _without_consequences(found: list[Finding]) -> Iterator[Finding]:
+    """Yield @found without what follows from a frame that is a slot too short or too long."""
+    shifted = {f.vector for f in found if f.rule in ("dummy-code-missing", "dummy-code-extra")}
+    for finding in found:
+        if finding.vector not in shifted or finding.rule not in CONSEQUENCES:
+            yield finding
+
+
+def _drops_twice(trace: Trace) -> bool:
+    """Whether IRETQ finds RSP 8 bytes too high although there was a code to drop."""
+    end = trace.end
+    above = end.moment.rsp - trace.frame_address
+    return end.kind == "iretq" and trace.variant.has_code and above == 8

@@ -188,12 +188,15 @@ class Cpu:
         self, _engine: object, access: int, address: int, size: int, _value: int, _data: object
     ) -> bool:
         self.bad_address = address % (1 << 64)
-        if access == unicorn.UC_MEM_FETCH_UNMAPPED or not is_canonical(self.bad_address):
+        fetch = access == unicorn.UC_MEM_FETCH_UNMAPPED
+        if not is_canonical(self.bad_address):
+            return False
+        if fetch and not self._image.is_code(self.bad_address):
             return False
         for page in {address // PAGE_SIZE, (address + size - 1) // PAGE_SIZE}:
             if page in self._mapped:
                 continue
-            self._map_page(page, self._other)
+            self._map_page(page, self._image.page(page * PAGE_SIZE) or self._other)
             if page * PAGE_SIZE < USER_END:
                 self._temporary.append(page)
         if self._is_user(address):

@@ -18,7 +18,7 @@ R_X86_64_64, R_X86_64_GLOB_DAT, R_X86_64_JUMP_SLOT, R_X86_64_RELATIVE = 1, 6, 7,
 DT_RELA, DT_RELASZ = "DT_RELA", "DT_RELASZ"
 
 # A kernel's memory is copied into the emulator; more than this is a broken header.
-MEMORY_LIMIT = 1 << 30
+MEMORY_LIMIT = 1 << 28
 
 # What pyelftools raises, wherever a broken file leads it.
 BROKEN = (
@@ -30,7 +30,7 @@ BROKEN = (
     IndexError,
     AttributeError,
     AssertionError,
-    OverflowError,
+    ArithmeticError,
     UnicodeDecodeError,
     MemoryError,
     RecursionError,
@@ -147,8 +147,12 @@ def _load_symbols(image: Image, elf: ELFFile) -> None:
             if not symbol.name or symbol["st_shndx"] in ("SHN_UNDEF", "SHN_ABS"):
                 continue
             if kind in ("STT_NOTYPE", "STT_FUNC", "STT_OBJECT"):
-                image.symbols.append(
-                    Symbol(
-                        symbol.name, symbol["st_value"], symbol["st_size"], kind == "STT_FUNC"
-                    )
-                )
+                image.symbols.append(made_symbol(symbol, symbol["st_value"]))
+
+
+def made_symbol(symbol: object, address: int) -> Symbol:
+    """Return an ELF @symbol that lies at @address. NASM's debug information gives every label
+    the size 1, which is none."""
+    is_function = symbol["st_info"]["type"] == "STT_FUNC"
+    size = symbol["st_size"] if is_function or symbol["st_size"] > 1 else 0
+    return Symbol(symbol.name, address, size, is_function)

@@ -6,6 +6,8 @@ import bisect
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from lint.mangling import readable
+
 
 @dataclass
 class Segment:
@@ -57,6 +59,10 @@ class Image:
             return self.segments[index]
         return None
 
+    def page(self, address: int) -> bytes | None:
+        """Return the page at @address, if more memory is there than the segments say."""
+        return None
+
     def read(self, address: int, size: int) -> bytes | None:
         """Return up to @size bytes at @address, fewer at a segment's end, None outside of all."""
         segment = self.segment_at(address)
@@ -105,9 +111,10 @@ class Image:
     def describe(self, address: int) -> str:
         """Return @address in words: a name with an offset, or the number."""
         if address in self.externs:
-            return self.externs[address]
+            return readable(self.externs[address])
         symbol = self.symbol_at(address)
         if symbol is None or address - symbol.address > 0x10000:
             return f"{address:#x}"
         offset = address - symbol.address
-        return f"{symbol.name}+{offset:#x}" if offset else symbol.name
+        name = readable(symbol.name)
+        return f"{name}+{offset:#x}" if offset else name

@@ -11,6 +11,7 @@ from lint.architecture import VECTOR_COUNT
 from lint.disasm import Decoder, Kind
 from lint.errors import CannotRun
 from lint.image import Image, Symbol
+from lint.mangling import identifiers
 from lint.trace import Entry
 
 # What families of numbered stubs are called, as the last word before the number.
@@ -54,8 +55,7 @@ EXCEPTION_WORDS = {
 }  # fmt: skip
 AFFIX = re.compile(
     r"^_*(x86_|arch_|kernel_|asm_|exc_|isr_|interrupt_|exception_|handle_|on_|trap_)*"
-    r"|(_handler|_isr|_interrupt|_exception|_trap|_stub|_entry|_handler_stub|_fault_handler"
-    r"|_asm|_wrapper)*$"
+    r"|(_handler|_isr|_interrupt|_exception|_trap|_stub|_entry|_asm|_wrapper)*$"
 )
 
 
@@ -130,8 +130,8 @@ def by_names(image: Image, decoder: Decoder) -> list[Entry]:
     """Return all stubs that the symbols give away."""
     finder = _Finder(image, decoder)
     entries = finder.families()
-    for entry in finder.tables() if len(entries) < ENOUGH else []:
-        entries.setdefault(entry.vector, entry)
+    if len(entries) < ENOUGH:
+        entries.update((entry.vector, entry) for entry in finder.tables())
     for entry in finder.exceptions():
         entries.setdefault(entry.vector, entry)
     if not entries:
@@ -236,6 +236,8 @@ class _Finder:
         entries = []
         for index in range(min((end - symbol.address) // 8, VECTOR_COUNT)):
             stub = self._image.read_int(symbol.address + 8 * index)
+            if stub == 0:
+                continue
             if stub is None or not self._image.is_code(stub) or not self.is_handler(stub):
                 break
             entries.append(Entry(index, stub, _name(self._image, stub)))
@@ -284,26 +286,9 @@ def _numbered(name: str) -> list[tuple[str, int]]:
 
 def plain_name(name: str) -> str:
     """Return the last part of a C, C++ or Rust @name without what only says "handler"."""
-    parts = _identifiers(name)
+    parts = identifiers(name)
     word = parts[-1] if parts else name
     word = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", word).lower()
     for _ in range(2):
         word = AFFIX.sub("", word)
     return word
-
-
-def _identifiers(name: str) -> list[str]:
-    """Return the identifiers in a mangled @name, without Rust's hash."""
-    match = re.match(r"^_(?:ZN?|R)", name)
-    if match is None:
-        return [name]
-    parts, at = [], match.end()
-    while at < len(name):
-        number = re.compile(r"\d+").search(name, at)
-        if number is None:
-            break
-        start = number.end() + (name[number.end() : number.end() + 1] == "_")
-        length = int(number[0])
-        parts.append(name[start : start + length])
-        at = start + length
-    return [part for part in parts if not re.fullmatch(r"h[0-9a-f]{16}", part)]

@@ -9,9 +9,9 @@ from __future__ import annotations
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
-from lint.elf import BROKEN, MEMORY_LIMIT, reason
+from lint.elf import BROKEN, MEMORY_LIMIT, made_symbol, reason
 from lint.errors import CannotRun
-from lint.image import Image, Segment, Symbol
+from lint.image import Image, Segment
 
 # Low, so that 32-bit relocations of either sign can reach it.
 BASE = 0x1000000
@@ -91,9 +91,7 @@ class Linker:
                 address = segment.address + symbol["st_value"]
                 if symbol["st_info"]["bind"] != "STB_LOCAL":
                     self._globals[symbol.name] = address
-                self.image.symbols.append(
-                    Symbol(symbol.name, address, symbol["st_size"], kind == "STT_FUNC")
-                )
+                self.image.symbols.append(made_symbol(symbol, address))
 
     def _value(self, symbol: object, sections: dict[int, Segment]) -> int:
         """Return the address that @symbol has, making up one for what nobody defines."""

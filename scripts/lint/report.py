@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from lint.architecture import ranges, vector_name
 from lint.finding import SEVERITIES, Group
+from lint.mangling import readable
 from lint.picture import Painter
 from lint.rules import RULES
 from lint.trace import Entry
@@ -50,10 +51,10 @@ def _header(summary: Summary) -> Iterator[str]:
             f" {summary.runs} runs in {summary.seconds:.1f} s"
         )
     if unknown:
-        names = ", ".join(entry.name for entry in unknown[:4]) + (
+        names = ", ".join(readable(entry.name) for entry in unknown[:4]) + (
             ", ..." if len(unknown) > 4 else ""
         )
-        yield f"{len(unknown)} handlers whose vector is not known, taken to carry no code: {names}"
+        yield f"{len(unknown)} handlers whose vector is not known, taken for vectors from 32 on: {names}"
 
 
 def _group(group: Group, painter: Painter, brief: bool) -> Iterator[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from lint.dwarf import Debug
 from lint.elf import load_linked, open_elf
 from lint.errors import CannotRun
 from lint.finding import Finding
+from lint.gates import entries_of, parse_idt
 from lint.image import Image, Segment
 from lint.objects import Linker
 from lint.red_zone import check_red_zone
@@ -32,10 +35,20 @@ class Source:
     selectors: tuple[int, int, int, int] | None = None
 
 
-def load(options: argparse.Namespace) -> Source:
-    """Return what @options name, or raise CannotRun."""
+@contextmanager
+def load(options: argparse.Namespace) -> Iterator[Source]:
+    """Bring what @options name, or raise CannotRun. A machine is held as long as the block."""
     if options.boot or options.qmp:
-        return _load_guest(options)
+        from lint.guest import load_guest  # which needs this module
+
+        with load_guest(options) as source:
+            yield source
+    else:
+        yield load_files(options)
+
+
+def load_files(options: argparse.Namespace) -> Source:
+    """Return what the files hold that @options name."""
     if not options.files and not options.memory:
         raise CannotRun("nothing to lint: name an ELF file, objects, --boot or --qmp; see --help")
     image = load_image(options.files)
@@ -108,8 +121,6 @@ def _entries(options: argparse.Namespace, image: Image) -> list[Entry]:
 
 
 def _gates_of_file(options: argparse.Namespace, source: Source) -> None:
-    from lint.gates import entries_of, parse_idt
-
     if options.idt_image:
         data = _bytes(options.idt_image)
     else:
@@ -120,9 +131,3 @@ def _gates_of_file(options: argparse.Namespace, source: Source) -> None:
     gates = parse_idt(data)
     source.entries, findings = entries_of(gates, source.image)
     source.findings += findings
-
-
-def _load_guest(options: argparse.Namespace) -> Source:
-    from lint.guest import load_guest
-
-    return load_guest(options)

@@ -55,8 +55,8 @@ static void count_instruction(int number, siginfo_t *info, void *context)
     const char *rip = (const char *)machine->uc_mcontext.gregs[REG_RIP];
     bool in_opaque = rip >= __start_opaque && rip < __stop_opaque;
     bool in_deliver = rip >= (const char *)deliver && rip < deliver_end;
-    bool in_bench = !in_deliver && machine->uc_mcontext.gregs[REG_RSP] - (long)stack >= STACK_SIZE;
-    if (!in_opaque && !in_deliver && !in_bench)
+    bool on_its_stack = machine->uc_mcontext.gregs[REG_RSP] - (unsigned long)stack < STACK_SIZE;
+    if (on_its_stack && !in_opaque && !in_deliver)
         instructions++;
 }
 

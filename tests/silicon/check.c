@@ -18,10 +18,10 @@ struct slot {
     size_t offset, size; ///< in struct regs
 };
 
-#define SLOT(field)                                                                                \
-    {                                                                                              \
-#field, offsetof(struct regs, field), sizeof(((struct regs *)0)->field)                    \
-    }
+#define PLACE(field) offsetof(struct regs, field), sizeof(((struct regs *)0)->field)
+// clang-format off
+#define SLOT(field) {#field, PLACE(field)}
+// clang-format on
 
 static const struct slot registers[] = {
     SLOT(rax), SLOT(rcx), SLOT(rdx), SLOT(rbx), SLOT(rsi),    SLOT(rdi),

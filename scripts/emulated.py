@@ -1,0 +1,62 @@
+"""Count what the kernel executes for a trap, exactly: in QEMU, which logs every instruction."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+
+from handlers import must
+from machine import qemu_command
+
+# What is raised, with its vector: one of each kind.
+FAULTS = {
+    "without a code": ("bp-int3", 3),
+    "with a code": ("pf-null-read", 14),
+    "where a code is missing": ("gp-int13", 13),
+}
+
+# The kernel sets up the serial line late in boot and loses what came earlier.
+LEADING_LINES = "\n" * 64
+
+TIMEOUT = 120
+
+
+def ranges(elf: Path) -> dict[str, range]:
+    """Where the kernel's interrupt path and its dispatcher lie."""
+    symbols = {}
+    for line in must(["nm", "-S", str(elf)]).splitlines():
+        if match := re.match(r"([0-9a-f]{16}) ([0-9a-f]{16}) [tT] (\w+)$", line):
+            symbols[match[3]] = range(int(match[1], 16), int(match[1], 16) + int(match[2], 16))
+    stubs = range(symbols["isr_0_DE"].start, symbols["isr_255_SPURIOUS"].stop)
+    entry = range(symbols["trap_entry_code"].start, symbols["trap_entry"].stop)
+    return {"stub": stubs, "entry": entry, "dispatch": symbols["trap_dispatch"]}
+
+
+def log_of(iso: Path, where: dict[str, range]) -> str:
+    """QEMU's log of deliveries, and of each instruction in the ranges."""
+    words = "".join(f"raise {fault}\n" for fault, _ in FAULTS.values())
+    filters = ",".join(f"{r.start:#x}+{len(r):#x}" for r in where.values())
+    with tempfile.TemporaryDirectory() as directory:
+        log = Path(directory) / "log"
+        command = qemu_command(str(iso), False, directory)
+        command += ["-display", "none", "-serial", "stdio", "-singlestep", "-D", str(log)]
+        command += ["-d", "int,exec,nochain", "-dfilter", filters]
+        text = (LEADING_LINES + words + "poweroff\n").encode()
+        subprocess.run(command, input=text, stdout=subprocess.DEVNULL, timeout=TIMEOUT)
+        return log.read_text(errors="replace")
+
+
+def count(build: Path) -> dict[str, dict[str, int]]:
+    """The instructions of each kind of trap by part: stub, entry, dispatch."""
+    where = ranges(build / "barestub.elf")
+    log = log_of(build / "barestub.iso", where)
+    counts: dict[int, dict[str, int]] = {}
+    for delivery in re.split(r"^ *\d+: (?=v=)", log, flags=re.MULTILINE)[1:]:
+        vector = int(delivery[2:4], 16)
+        executed = re.findall(r"^Trace.*?/([0-9a-f]{16})/", delivery, re.MULTILINE)
+        parts = {name: sum(int(a, 16) in r for a in executed) for name, r in where.items()}
+        if parts["stub"]:
+            counts[vector] = parts
+    return {kind: counts[vector] for kind, (_, vector) in FAULTS.items()}

@@ -1,0 +1,59 @@
+"""A kernel that runs its own command line in QEMU until it ends or hangs, without anyone typing."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from machine import POWER_OFF, POWER_OFF_AFTER_FAILURE, qemu_command
+
+BOOT_TIMEOUT = 5  # seconds: a kernel boots in one
+
+ENDINGS = {POWER_OFF: "powered off", POWER_OFF_AFTER_FAILURE: "powered off after a failure"}
+HALTED = b"System Halted."
+
+
+@dataclass
+class Played:
+    """What the guest has said on its serial line, and how it ended."""
+
+    text: str
+    ending: str  # "powered off", ..., or what kept it from that: "stopped: ..."
+    log: str  # of QEMU's `-d int`, if asked for
+
+
+def _listen(process: subprocess.Popen[bytes], timeout: float) -> tuple[bytes, str]:
+    """Return what the guest says up to its end, and that end."""
+    said = b""
+    end = time.monotonic() + timeout
+    pipe = process.stdout.fileno()
+    while select.select([pipe], [], [], max(0, end - time.monotonic()))[0]:
+        data = os.read(pipe, 65536)
+        if not data:
+            return said, ENDINGS.get(process.wait(), "stopped: it resets, after a triple fault")
+        said += data
+        if HALTED in said:
+            return said, "stopped: it panics"
+    return said, "stopped: it hangs"
+
+
+def play(iso: Path, timeout: float = BOOT_TIMEOUT, witness: bool = False) -> Played:
+    """Boot @iso, for @timeout seconds at most; with @witness QEMU logs each trap."""
+    with tempfile.TemporaryDirectory(prefix="barestub-") as directory:
+        log = Path(directory, "int.log")
+        command = qemu_command(str(iso), uefi=False, directory=directory)
+        command += ["-display", "none", "-serial", "stdio"]
+        if witness:
+            command += ["-d", "int,cpu_reset", "-D", str(log)]
+        with subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, bufsize=0
+        ) as process:
+            said, ending = _listen(process, timeout)
+            process.kill()
+        text = said.decode("ascii", "replace").replace("\r", "")
+        return Played(text, ending, log.read_text(errors="replace") if witness else "")

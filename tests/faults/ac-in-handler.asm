@@ -1,0 +1,16 @@
+; A program may have set AC, and under SMAP that lets ring 0 touch user pages. A handler must not
+; inherit it: its read of a user page is #PF, as if the program had not.
+%include "fault.inc"
+
+fault   0, "ac-in-handler", "SMAP holds in a handler though the program has set AC", needs SMAP
+        pushfq
+        or      qword [rsp], RFLAGS_AC
+        popfq
+.here:  ud2
+.next:  done
+expect  UD, .here, repair .touch, then .next
+expect  PF, .read, code PF_P, cr2 PAGE_USER, then .back
+
+routine .touch
+.read:  mov     al, [PAGE_USER]
+.back:  ret

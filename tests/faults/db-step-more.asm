@@ -1,0 +1,74 @@
+; Single step where an instruction is special: SDM vol. 3, 17.3.1.4 and 6.8.3.
+%include "fault.inc"
+%include "debug.inc"
+
+%macro step_one 0
+        step
+        nop
+.next:  done
+expect  DB, .next, dr6 DR6_BS, rflags_set RFLAGS_TF, repair .stop
+
+routine .stop
+        stop_stepping
+        ret
+%endmacro
+
+fault   3, "db-user-step", "single step in ring 3"
+        step_one
+
+; Delivery clears TF: the handler is not stepped. IRETQ brings it back, and the trap comes one
+; instruction later.
+%macro step_over 2
+        step
+        %1
+.after: nop
+.next:  done
+expect  %2, .after, rflags_set RFLAGS_TF
+expect  DB, .next, dr6 DR6_BS, repair .stop
+
+routine .stop
+        stop_stepping
+        ret
+%endmacro
+
+fault   0, "db-step-int", "single step across INT n: the handler runs unstepped"
+        step_over {int OWN_VECTOR}, OWN_VECTOR
+
+fault   3, "db-user-step-int3", "single step across INT3 in ring 3"
+        step_over int3, BP
+
+; MOV SS holds the trap back until the next instruction is done, so that nothing comes between it
+; and the load of RSP.
+%macro step_movss 0
+        mov     ecx, ss
+        step
+        mov     ss, ecx
+        nop
+.next:  done
+expect  DB, .next, dr6 DR6_BS, repair .stop
+
+routine .stop
+        stop_stepping
+        ret
+%endmacro
+
+fault   0, "db-step-movss", "single step: no trap between MOV SS and its successor"
+        step_movss
+
+fault   3, "db-user-step-movss", "the same in ring 3"
+        step_movss
+
+; Each iteration is a step. RIP stays at the instruction until the last one.
+fault   0, "db-step-rep", "single step through REP STOSB: a trap for each iteration"
+        mov     rdi, PAGE_SUPERVISOR
+        mov     ecx, 3
+        step
+.here:  rep stosb
+.next:  done
+expect  DB, .here, dr6 DR6_BS
+expect  DB, .here, dr6 DR6_BS
+expect  DB, .next, dr6 DR6_BS, repair .stop
+
+routine .stop
+        stop_stepping
+        ret

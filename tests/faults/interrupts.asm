@@ -1,0 +1,131 @@
+; When an interrupt comes: it stays pending while IF is clear, and for one instruction after STI.
+%include "fault.inc"
+%include "tables.inc"
+
+fault   0, "irq-sti", "STI; NOP: the interrupt comes after the NOP"
+        ipi     OWN_VECTOR
+        sti
+        nop
+.here:  nop
+        cli
+        done
+expect  OWN_VECTOR, .here, rflags_set RFLAGS_IF
+
+fault   0, "irq-sti-cli", "STI; CLI: no interrupt comes"
+        ipi     OWN_VECTOR
+        sti
+        cli
+        nop
+        sti
+        nop
+.here:  cli
+        done
+expect  OWN_VECTOR, .here
+
+fault   0, "irq-popf", "POPF that sets IF: the interrupt comes at once"
+        ipi     OWN_VECTOR
+        pushfq
+        or      qword [rsp], RFLAGS_IF
+        popfq
+.here:  nop
+        cli
+        done
+expect  OWN_VECTOR, .here
+
+fault   0, "irq-iret", "IRETQ that sets IF: the interrupt comes at its target"
+        ipi     OWN_VECTOR
+        mov     rbx, rsp
+        push    SELECTOR_KERNEL_DATA
+        push    rbx
+        push    RFLAGS_FIXED | RFLAGS_IF
+        push    SELECTOR_KERNEL_CODE
+        lea     rax, [rel .here]
+        push    rax
+        iretq
+.here:  nop
+        cli
+        done
+expect  OWN_VECTOR, .here
+
+fault   0, "irq-hlt", "HLT is over when the interrupt comes: RIP is behind it"
+        ipi     OWN_VECTOR
+        sti
+        hlt
+.here:  cli
+        done
+expect  OWN_VECTOR, .here
+
+fault   3, "irq-user", "an interrupt that is pending when ring 3 begins with IF set", prepare .send, \
+        interrupts
+.here:  nop
+        done
+expect  OWN_VECTOR, .here, saved_cs SELECTOR_USER_CODE, stack KERNEL_STACK
+
+routine .send
+        ipi     OWN_VECTOR
+        ret
+
+fault   0, "irq-tpr", "the task priority holds an interrupt back"
+        mov     edi, LAPIC_TPR
+        mov     esi, OWN_VECTOR
+        kernel_call lapic_write
+        ipi     OWN_VECTOR
+        sti
+        nop
+        nop
+        cli
+        mov     edi, LAPIC_TPR
+        xor     esi, esi
+        kernel_call lapic_write
+        sti
+        nop
+.here:  cli
+        done
+expect  OWN_VECTOR, .here
+
+; The higher the vector, the sooner. The second one comes when the first handler has returned.
+fault   0, "irq-priority", "of two pending interrupts the one with the higher vector comes first"
+        ipi     OWN_VECTOR
+        ipi     OWN_VECTOR + 16
+        sti
+        nop
+.here:  nop
+        cli
+        done
+expect  OWN_VECTOR + 16, .here
+expect  OWN_VECTOR, .here
+
+fault   0, "irq-timer", "the local APIC's timer"
+        sti
+        hlt
+        cli
+        done
+interrupted TIMER
+
+; The 8042 returns a byte that it is given as if it had come from the keyboard: here the release of
+; the left shift key, which nobody minds.
+%assign I8042_STATUS 0x64
+%assign I8042_INPUT_FULL 2
+%assign I8042_WRITE_OUTPUT 0xD2
+%assign I8042_DATA 0x60
+%assign SHIFT_RELEASED 0xAA
+
+%macro wait_8042 0
+%%full:
+        in      al, I8042_STATUS
+        test    al, I8042_INPUT_FULL
+        jnz     %%full
+%endmacro
+
+fault   0, "irq-keyboard", "a byte from the keyboard, through the I/O APIC"
+        wait_8042
+        mov     al, I8042_WRITE_OUTPUT
+        out     I8042_STATUS, al
+        wait_8042
+        mov     al, SHIFT_RELEASED
+        out     I8042_DATA, al
+        sti
+        hlt
+        cli
+        done
+interrupted KEYBOARD

@@ -1,0 +1,59 @@
+; CR2 is the first byte that cannot be had, not the first of the access.
+%include "fault.inc"
+
+%assign PAGE_SIZE 4096
+
+%macro read_across 2
+        mov     eax, %1 + PAGE_SIZE - 4
+.here:  mov     rcx, [rax]
+.next:  done
+expect  PF, .here, code %2, cr2 %1 + PAGE_SIZE, then .next
+%endmacro
+
+fault   0, "pf-cross-read", "a read across the end of a page"
+        read_across PAGE_SUPERVISOR, 0
+
+fault   3, "pf-user-cross-read", "a read across the end of a page in ring 3"
+        read_across PAGE_USER, PF_U
+
+fault   3, "pf-user-cross-write", "a write across the end of a page in ring 3"
+        mov     eax, PAGE_USER + PAGE_SIZE - 4
+.here:  mov     [rax], rcx
+.next:  done
+expect  PF, .here, code PF_U | PF_W, cr2 PAGE_USER + PAGE_SIZE, then .next
+
+; A push writes below RSP; RSP itself stays as it was.
+fault   3, "pf-user-push", "PUSH onto a not-present page"
+        mov     rbx, rsp
+        mov     esp, PAGE_USER
+.here:  push    rax
+.next:  mov     rsp, rbx
+        done
+expect  PF, .here, code PF_U | PF_W, cr2 PAGE_USER - 8, saved_rsp PAGE_USER, then .next
+
+; The call itself succeeds: its return address is on the stack.
+fault   3, "pf-user-call", "CALL of a not-present page: RIP and CR2 are the target"
+        mov     rbx, rsp
+        mov     eax, PAGE_NOT_PRESENT + 0x40
+        call    rax
+.next:  cmp     rsp, rbx
+        je      .wrong
+        pop     rcx
+        lea     rdx, [rel .next]
+        cmp     rcx, rdx
+        jne     .wrong
+        done
+.wrong: mov     rsp, rbx
+        done    1
+expect  PF, PAGE_NOT_PRESENT + 0x40, code PF_U | PF_I, cr2 PAGE_NOT_PRESENT + 0x40, then .next
+
+; An instruction that begins on a good page and ends on none: RIP is its first byte.
+%assign START PAGE_SUPERVISOR_CODE + PAGE_SIZE - 2
+
+fault   0, "pf-cross-fetch", "an instruction across the end of a page"
+        clear_wp
+        mov     rax, START
+        mov     word [rax], 0xC0C7      ; MOV EAX, imm32 without its immediate
+        jmp     rax
+.next:  done
+expect  PF, START, code PF_I, cr2 PAGE_SUPERVISOR_CODE + PAGE_SIZE, then .next

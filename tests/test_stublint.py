@@ -1,0 +1,298 @@
+"""stublint on stubs made for it: right ones are clean, and every rule is seen red once."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from conftest import BUILD, ROOT
+from symbols import binutil
+
+for module in ("unicorn", "capstone", "elftools"):
+    pytest.importorskip(module)
+
+from lint import cli  # noqa: E402
+from lint.rules import RULES  # noqa: E402
+
+SOURCES = ROOT / "tests/lint"
+KERNEL_C = ("-ffreestanding", "-mno-red-zone", "-mgeneral-regs-only", "-fno-stack-protector",
+            "-fcf-protection=none", "-fno-pic", "-O2", "-g")  # fmt: skip
+
+Lint = Callable[..., "Report"]
+
+
+@dataclass
+class Report:
+    """What stublint has said."""
+
+    status: int
+    findings: list[dict] = field(default_factory=list)
+
+    def rules(self, *severities: str) -> set[str]:
+        """The names of the rules broken, of these severities or of all."""
+        return {
+            finding["rule"]
+            for finding in self.findings
+            if finding["severity"] in (severities or ("ERROR", "ABI", "LATENT"))
+        }
+
+    def finding(self, rule: str) -> dict:
+        """The first finding under @rule."""
+        return next(finding for finding in self.findings if finding["rule"] == rule)
+
+
+@pytest.fixture
+def lint(tmp_path: Path) -> Lint:
+    """lint(files, options...) runs stublint and returns its report."""
+
+    def run(*arguments: object) -> Report:
+        answer = tmp_path / "report.json"
+        status = cli.main([*map(str, arguments), "--json", str(answer)])
+        return Report(status, json.loads(answer.read_text())["findings"])
+
+    return run
+
+
+@pytest.fixture
+def stubs(tmp_path: Path) -> Callable[..., Path]:
+    """stubs(bugs...) assembles tests/lint/stubs.asm with these bugs."""
+
+    def assemble(*bugs: str) -> Path:
+        target = tmp_path / "stubs.o"
+        source = SOURCES / "stubs.asm"
+        command = ["nasm", "-f", "elf64", "-o", target, *(f"-DBUG_{bug}" for bug in bugs), source]
+        subprocess.run(command, check=True)
+        return target
+
+    return assemble
+
+
+@pytest.fixture
+def compiled(tmp_path: Path) -> Callable[..., Path]:
+    """compiled(source, flags...) compiles a file of tests/lint."""
+
+    def build(name: str, *flags: str, compiler: str = "") -> Path:
+        target = tmp_path / f"{name}.o"
+        command = [compiler or binutil("gcc"), *flags, "-c", SOURCES / name, "-o", target]
+        subprocess.run(command, check=True)
+        return target
+
+    return build
+
+
+@dataclass(frozen=True)
+class Bug:
+    """What is broken, and the rule that must say so."""
+
+    rule: str
+    stubs: tuple[str, ...] = ()
+    c: tuple[str, ...] | None = None  # None: without the C side
+    options: tuple[str, ...] = ()
+    severity: str | None = None  # None: the rule's own
+    without: str = ""  # a flag of KERNEL_C to leave out
+
+    def __str__(self) -> str:
+        return "-".join([self.rule, *self.stubs, *(self.c or ())])
+
+
+BUGS = (
+    Bug("stack-misaligned", ("MISALIGNED",)),
+    Bug("df-set", ("NO_CLD",)),
+    Bug("ac-set", ("NO_CLAC",), options=("--smap",)),
+    Bug("vector-wrong", ("VECTOR_WRONG",)),
+    Bug("vector-sign-extended", ("SIGN_EXTENDED",)),
+    Bug("code-wrong", ("CODE_WRONG",)),
+    Bug("frame-shifted", ("HALTS",)),
+    Bug("struct-field", c=("FIELDS_SWAPPED",)),
+    Bug("struct-by-value", c=("BY_VALUE",)),
+    Bug("sse-unsaved", c=("USES_SSE",), without="-mgeneral-regs-only"),
+    Bug("red-zone", c=("USES_RED_ZONE",), without="-mno-red-zone"),
+    Bug("register-lost", ("R11_UNSAVED",)),
+    Bug("register-lost", ("R11_UNSAVED",), c=("CHANGES_ALL",)),
+    Bug("registers-swapped", ("SWAPPED",)),
+    Bug("register-luck", ("R11_UNSAVED",), c=()),
+    Bug("vector-register-lost", ("XMM_CHANGED",)),
+    Bug("rax-returned", ("RAX_RETURNED",)),
+    Bug("code-not-dropped", ("CODE_KEPT",)),
+    Bug("code-dropped-twice", ("CODE_TWICE",)),
+    Bug("dummy-code-missing", ("DUMMY_MISSING",)),
+    Bug("dummy-code-extra", ("DUMMY_EXTRA", "NO_CODE_FRAME")),
+    Bug("return-off-frame", ("OFF_FRAME",)),
+    Bug("return-by-ret", ("RET",)),
+    Bug("return-by-iret", ("IRET32",)),
+    Bug("execution-lost", ("LOST",)),
+    Bug("invalid-instruction", ("INVALID",)),
+    Bug("wild-access", ("WILD_ACCESS",)),
+    Bug("exception-in-stub", ("EXCEPTION",)),
+    Bug("operand-misaligned", ("MISALIGNED_OPERAND",)),
+    Bug("frame-overwritten", ("OVERWRITTEN",)),
+    Bug("frame-rewritten", ("FLAGS_REWRITTEN",)),
+    Bug("write-above-frame", ("ABOVE_FRAME",)),
+    Bug("write-below-rsp", ("BELOW_RSP",)),
+    Bug("early-sti", ("EARLY_STI",)),
+    Bug("swapgs-missing", ("SWAPGS_NEVER",)),
+    Bug("swapgs-from-ring-0", ("SWAPGS_ALWAYS",)),
+    Bug("swapgs-unbalanced", ("SWAPGS_ONCE",)),
+    Bug("swapgs-interruptible", ("SWAPGS_INTERRUPTIBLE",)),
+    Bug("swapgs-paranoid", ("NOT_PARANOID",)),
+    Bug("gs-selector-loaded", ("GS_LOADED",)),
+    Bug("gs-user-access", ("GS_ACCESS",)),
+    Bug("no-code-frame", ("NO_CODE_FRAME",)),
+    Bug("endbr64-missing", ("ENDBR_MISSING",)),
+    Bug("endbr64-missing", ("ENDBR_MISSING",), options=("--ibt",), severity="ERROR"),
+    Bug("stub-outgrown", ("OUTGROWN",), options=("--table", "isr0", "--stride", "32",
+                                                 "--count", "48")),
+    Bug("never-returns", ("HALTS",)),
+    Bug("c-returns-rsp", ("RETURNS_RSP",)),
+    Bug("stack-switched", ("SWITCHES",)),
+    Bug("not-judged", ("UNKNOWN",)),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=str)
+def test_a_bug_is_found_under_its_rule(
+    bug: Bug, lint: Lint, stubs: Callable[..., Path], compiled: Callable[..., Path]
+) -> None:
+    files = [stubs(*bug.stubs)]
+    if bug.c is not None:
+        flags = [flag for flag in KERNEL_C if flag != bug.without]
+        files.append(compiled("handler.c", *flags, *(f"-D{name}" for name in bug.c)))
+    report = lint(*files, *bug.options)
+    finding = report.finding(bug.rule)
+    assert finding["severity"] == (bug.severity or RULES[bug.rule].severity)
+    assert report.status == (finding["severity"] != "INFO" or bool(report.rules()))
+    assert finding["fix"] and finding["manual"] and finding["due"]
+
+
+def test_one_mistake_is_one_finding(lint: Lint, stubs: Callable[..., Path]) -> None:
+    """A swap in the common path is said once for all vectors, with the registers' names."""
+    report = lint(stubs("SWAPPED"))
+    assert report.rules() == {"registers-swapped"}
+    finding = report.finding("registers-swapped")
+    assert len(finding["vectors"]) == 50
+    assert "r8 <- r9" in finding["seen"]
+
+
+def test_right_stubs_are_clean(
+    lint: Lint, stubs: Callable[..., Path], compiled: Callable[..., Path]
+) -> None:
+    assert lint(stubs(), compiled("handler.c", *KERNEL_C)) == Report(cli.CLEAN, [])
+
+
+def test_stubs_in_gas(lint: Lint, compiled: Callable[..., Path]) -> None:
+    """Found by the table of pointers; moves are followed as well as pushes."""
+    right = compiled("gas.S")
+    assert not lint(right, "--table", "trap_table").rules("ERROR", "ABI")
+    assert [10, 14] == lint(right).finding("no-code-frame")["vectors"]
+    broken = lint(compiled("gas.S", "-DBROKEN"))
+    assert "r9 <- r10" in broken.finding("registers-swapped")["seen"]
+
+
+def test_stubs_as_rustc_makes_them(lint: Lint, compiled: Callable[..., Path]) -> None:
+    """Found by the mangled names of exceptions; a handler that diverges is no error."""
+    assert not lint(compiled("rust.S")).rules("ERROR", "ABI", "LATENT")
+    broken = lint(compiled("rust.S", "-DBROKEN"))
+    assert broken.rules() == {"code-not-dropped"}
+    assert broken.finding("code-not-dropped")["at"][0]["place"].startswith("kernel::interrupts")
+
+
+@pytest.mark.parametrize("optimize", ["-O0", "-O2", "-Os"])
+def test_the_compilers_own_handlers_are_clean(
+    optimize: str, lint: Lint, compiled: Callable[..., Path]
+) -> None:
+    assert not lint(compiled("attribute.c", *KERNEL_C, optimize)).rules()
+
+
+@pytest.mark.parametrize("what", ["linked", "objects"])
+def test_our_kernel_is_clean(what: str, lint: Lint) -> None:
+    objects = [BUILD / "asm/stubs.asm.o", BUILD / "asm/entry.asm.o"]
+    report = lint(*([BUILD / "barestub.elf"] if what == "linked" else objects))
+    assert (report.status, report.rules()) == (cli.CLEAN, set())
+
+
+def test_our_running_kernel_is_clean(lint: Lint, iso: str) -> None:
+    """Without any symbol: gates, IST stacks and stubs as the CPU has them."""
+    report = lint("--boot", iso)
+    assert (report.status, report.rules()) == (cli.CLEAN, set())
+
+
+def test_256_vectors_take_less_than_5_seconds(tmp_path: Path) -> None:
+    answer = tmp_path / "report.json"
+    cli.main([str(BUILD / "barestub.elf"), "--json", str(answer)])
+    report = json.loads(answer.read_text())
+    assert len(report["vectors"]) == 256
+    assert report["runs"] > 1500
+    assert report["seconds"] < 5
+
+
+def test_an_allow_file_needs_a_reason(
+    lint: Lint, stubs: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken, allow = stubs("DUMMY_MISSING"), tmp_path / "allow"
+    allow.write_text("dummy-code-missing:6   # no reason given\n")
+    assert cli.main([str(broken), "--allow", str(allow)]) == cli.CANNOT_RUN
+    assert "expected `rule:vectors  reason`" in capsys.readouterr().err
+    allow.write_text("dummy-code-missing:5-6  BOUND is not for 64-bit code\n")
+    report = lint(broken, "--allow", allow)
+    assert report.status == cli.CLEAN
+    assert report.finding("dummy-code-missing")["allowed"] == "BOUND is not for 64-bit code"
+    allow.write_text("dummy-code-missing:7  another vector\n")
+    assert lint(broken, "--allow", allow).status == cli.FINDINGS
+
+
+def test_sarif(stubs: Callable[..., Path], tmp_path: Path) -> None:
+    path = tmp_path / "report.sarif"
+    assert cli.main([str(stubs("IRET32")), "--sarif", str(path), "--brief"]) == cli.FINDINGS
+    run = json.loads(path.read_text())["runs"][0]
+    assert {rule["id"] for rule in run["tool"]["driver"]["rules"]} == set(RULES)
+    result = next(r for r in run["results"] if r["ruleId"] == "return-by-iret")
+    assert result["level"] == "error"
+    assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+
+
+def test_the_text_says_where_and_what_to_do(
+    stubs: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The picture is at the pop that went wrong, not at the IRETQ that showed it."""
+    cli.main([str(stubs("SWAPPED"))])
+    text = capsys.readouterr().out
+    assert "ERROR registers-swapped  50 vectors: 0-47, 128, 200" in text
+    assert ">> " in text and "pop     r9" in text.split(">> ")[1].splitlines()[0]
+    assert "the interrupted r8  <- RSP" in text
+    assert "fix " in text and "manual " in text
+    assert max(map(len, text.splitlines())) <= 110
+
+
+def test_every_rule_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--rules"]) == cli.CLEAN
+    text = capsys.readouterr().out
+    for rule in RULES.values():
+        assert f"{rule.name}  ({rule.severity})" in text
+
+
+def test_names_patterns_and_tables(lint: Lint, stubs: Callable[..., Path]) -> None:
+    path = stubs()
+    for options in (("--pattern", "isr%d"), ("--table", "isr0", "--stride", "32", "--count", "48")):
+        assert lint(path, *options).status == cli.CLEAN
+    assert cli.main([str(path), "--pattern", "trap%d"]) == cli.CANNOT_RUN
+    assert cli.main([str(path), "--pattern", "isr"]) == cli.CANNOT_RUN
+    assert cli.main([str(path), "--table", "nowhere_at_all"]) == cli.CANNOT_RUN
+
+
+def test_the_command_says_so_when_it_cannot_run(tmp_path: Path) -> None:
+    command = [ROOT / "scripts/stublint"]
+    for arguments in ([], [tmp_path / "missing.elf"], ["--qmp", tmp_path / "missing.sock"]):
+        done = subprocess.run(command + arguments, capture_output=True, text=True)
+        assert done.returncode == cli.CANNOT_RUN
+        assert done.stderr.startswith("stublint: ") and done.stderr.count("\n") == 1
+
+
+def test_every_rule_on_stubs_is_seen_red() -> None:
+    from test_stublint_gates import SEEN_RED
+
+    assert {bug.rule for bug in BUGS} | SEEN_RED == set(RULES)
