@@ -58,11 +58,17 @@ RUN_ISO := $(if $(RUN),$(BUILD)/run.iso,$(ISO))
 THEIR_ELF := $(if $(findstring command,$(origin ELF)),$(ELF))
 RUNNING := $(filter --boot --qmp --rules --help,$(ARGS))
 
+# A recording has nobody who types: its words are on the kernel's command line.
+GDB := gdb
+DEBUG_FAULT := $(or $(FAULT),$(if $(RR),pf-write-readonly))
+DEBUG_RUN := $(if $(RR),raise $(DEBUG_FAULT); poweroff,$(RUN))
+DEBUG_ISO := $(if $(DEBUG_RUN),$(BUILD)/run.iso,$(ISO))
+
 # What a command needs is found, or installed, before anything else.
 DEPS := CC='$(CC)' CROSS='$(CROSS)' scripts/deps
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(BUILD)/pycache
 
-.PHONY: all run test fuzz bench compare lint clean help compile_commands format FORCE
+.PHONY: all run debug test fuzz bench compare lint clean help compile_commands format FORCE
 .DELETE_ON_ERROR:
 
 all: ## build build/barestub.elf and build/barestub.iso
@@ -78,6 +84,12 @@ test: ## run all tests; JUnit XML in build/junit.xml
 	@$(DEPS) build run uefi bochs test silicon lint
 	@$(MAKE) --no-print-directory $(ISO) $(if $(IS_X86_64),$(SILICON)/fuzz $(SILICON)/native)
 	$(PYTHON) -m pytest -c tests/pytest.ini --rootdir=. -n 2 --junitxml=$(BUILD)/junit.xml tests
+
+debug: ## step through traps in GDB: FAULT=NAME, WALK=NAME, RR=1 to go back in time, RUN="..."
+	@$(DEPS) build debug $(if $(RR),record)
+	@$(MAKE) --no-print-directory RUN='$(DEBUG_RUN)' $(DEBUG_ISO)
+	@$(PYTHON) scripts/debug --gdb '$(GDB)' $(if $(RR),--record) $(DEBUG_FAULT:%=--fault %) \
+		$(WALK:%=--walk %) $(ELF) $(DEBUG_ISO)
 
 fuzz: ## random interrupts through the stubs, on this CPU: SEED=, N=, STUBS="OBJECT..."
 	@$(DEPS) build silicon

@@ -6,6 +6,7 @@
 ; ring 0: every slot of the frame is writable, so no other way out is needed.
 
 %include "cfi.inc"
+%include "layout.inc"
 %include "x86.inc"
 
         section .text progbits alloc exec nowrite align=16
@@ -64,3 +65,29 @@ ring_return:
         ret
         cfi_end
 ring_end:
+
+; Code in ring 3 has no caller on its own stack. It was called by who called ring3_call, and the
+; state that this saved lies where TSS.RSP0 points (SDM vol. 3, figure 7-11).
+TSS_RSP0                equ CPU_BASE + 4
+
+extern user_text_start
+extern user_text_size
+
+        cfi_rows_section
+        dd      ..@user_end - ..@user
+..@user:
+        dd      ..@cie_call
+        dq      user_text_start, user_text_size
+        db      DW_CFA_def_cfa_expression, 12, DW_OP_const8u
+        dq      TSS_RSP0
+        db      DW_OP_deref, DW_OP_plus_uconst, 64
+        cfi_saved_at rbp, 16
+        cfi_saved_at rflags, 24
+        cfi_saved_at rbx, 32
+        cfi_saved_at r12, 40
+        cfi_saved_at r13, 48
+        cfi_saved_at r14, 56
+        cfi_saved_at r15, 64
+        align   8, db DW_CFA_nop
+..@user_end:
+        __?SECT?__

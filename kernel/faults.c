@@ -212,10 +212,11 @@ static void take_pending(void)
     }
 }
 
-/// An entry that takes the devices' vectors, too, must not be disturbed by the one that ticks.
-static void stop_timer(void)
+/// An entry that takes the devices' vectors, too, must not be disturbed by the one that ticks. The
+/// timer stays periodic: a one-shot would be over when it is unmasked.
+static void mask_timer(void)
 {
-    lapic_write(LAPIC_LVT_TIMER, LVT_MASKED);
+    lapic_write(LAPIC_LVT_TIMER, lapic_read(LAPIC_LVT_TIMER) | LVT_MASKED);
     take_pending();
 }
 
@@ -338,7 +339,7 @@ static void run(const struct fault *fault)
     cli();
     save(&machine);
     if (fault->flags & FAULT_EVERY_VECTOR)
-        stop_timer();
+        mask_timer();
     running = fault;
     take_vectors(&machine);
     write_dr6(DR6_INIT);

@@ -31,7 +31,7 @@ SOURCES = ("Makefile", "linker.ld", "grub.cfg", "asm", "boot", "kernel", "script
 COMPILED = ("asm", "boot", "kernel", "tests", "generated", "silicon", "flags")
 
 FIELD = re.compile(r"^([A-Z][a-z-]+): (.*(?:\n[ \t]+.*)*)", re.MULTILINE)
-CATCH = re.compile(r'^(\S+)(?: (\S+))? "(.+)"$')
+CATCH = re.compile(r'^(\S+)(?: (\S+))? "(.*)"$')
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,10 @@ class Chain:
     links: list[Link]
     end: str
 
+    def callers(self) -> Chain:
+        """All but the newest frame."""
+        return Chain(self.links[1:], self.end)
+
     def split(self) -> tuple[list[str], Chain] | None:
         """The names of the newest trap's own frames, and what it has interrupted."""
         for number, link in enumerate(self.links):
@@ -295,7 +299,7 @@ class Walk:
         name = chain.links[0].name
         while chain.links[0].name == name:
             self.boundaries += 1
-            self.compare(callers, Chain(chain.links[1:], chain.end), chain, PRESERVED)
+            self.compare(callers, chain.callers(), chain, PRESERVED)
             chain = self.step(chain)
         return chain
 
@@ -369,12 +373,22 @@ def walk_from_stub(interrupted: Chain, original: dict[str, int], slots: dict[str
     walk.print_result(interrupted)
 
 
-def call(function: str) -> None:
-    """Walk through ring0_call or ring3_call, and from ring_return back to the caller."""
-    run_to(function)
+def function(name: str) -> None:
+    """Walk through the function @name up to its first call or IRETQ."""
+    run_to(name)
     walk = Walk()
     chain = unwind()
-    callers = Chain(chain.links[1:], chain.end)
+    callers = chain.callers()
+    walk.to_end_of_function(chain, callers)
+    walk.print_result(callers)
+
+
+def ring_call(name: str) -> None:
+    """Walk through ring0_call or ring3_call, and from ring_return back to the caller."""
+    run_to(name)
+    walk = Walk()
+    chain = unwind()
+    callers = chain.callers()
     walk.to_end_of_function(chain, callers)
     run_to("ring_return")
     chain = walk.to_end_of_function(unwind(), callers)

@@ -25,6 +25,8 @@ JMP_REL32 = 0xE9
 VECTOR_REGISTER = re.compile(r"%([xyz]?mm\d+|st\b|k[0-7]\b)")
 X87 = re.compile(r"^(f[a-z0-9]+|wait|emms)$")
 BELOW_RSP = re.compile(r"-0x[0-9a-f]+\(%rsp")
+BELOW_RBP = re.compile(r"-0x([0-9a-f]+)\(%rbp")
+FRAME_GROWS = re.compile(r"push |sub +\$0x([0-9a-f]+),%rsp")
 
 # The interrupt attributes of GCC and Clang, and Rust's calling convention.
 INTERRUPT_ATTRIBUTE = re.compile(r"(__attribute__\s*\(\(|\[\[)[^)\]]*\binterrupt\b|x86-interrupt")
@@ -118,12 +120,32 @@ def test_the_kernel_uses_no_register_that_the_entry_does_not_save(
 
 
 def test_the_kernel_does_not_use_the_red_zone(instructions: list[tuple[str, str]]) -> None:
-    used = [
-        (place, text)
-        for place, text in instructions
-        if BELOW_RSP.search(text) and not text.startswith("lea")
-    ]
+    """Neither below RSP, nor below what a function with a frame pointer has made room for."""
+    room = None  # below RBP; unknown outside of such a function
+    used = []
+    for place, text in instructions:
+        if text.startswith("endbr64"):
+            room = None
+        elif text == "mov    %rsp,%rbp":
+            room = 0
+        elif room is not None and (grows := FRAME_GROWS.match(text)):
+            room += int(grows[1], 16) if grows[1] else 8
+        below = BELOW_RBP.search(text)
+        beyond_room = below and room is not None and int(below[1], 16) > room
+        if (BELOW_RSP.search(text) or beyond_room) and not text.startswith("lea"):
+            used.append((place, text))
     assert used == []
+
+
+def test_the_symbols_in_the_entry_lie_where_c_takes_them_to_be(
+    instructions: list[tuple[str, str]],
+) -> None:
+    """cpu.c overwrites a NOP of three bytes; backtrace.c knows a trap by its return address."""
+    places = [place for place, _ in instructions]
+    clac = next(i for i, place in enumerate(places) if place.startswith("trap_entry.clac at"))
+    assert instructions[clac][1] == "nopl   (%rax)"
+    behind = next(i for i, place in enumerate(places) if place.startswith("trap_entry.return at"))
+    assert re.fullmatch(r"call +[0-9a-f]+ <trap_dispatch>", instructions[behind - 1][1])
 
 
 def test_no_source_leaves_the_interrupt_path_to_the_compiler() -> None:

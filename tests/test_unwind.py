@@ -21,29 +21,36 @@ SCRIPT = ROOT / "tests" / "gdb_unwind.py"
 OUTERMOST = (["kmain", "higher_half"], "outermost")
 
 
+def run_gdb(elf: str, socket: str, function: str) -> dict:
+    """Return what @function of gdb_unwind.py finds on the machine whose GDB stub is at @socket."""
+    commands = [f"file {elf}", f"target remote {socket}", f"source {SCRIPT}"]
+    commands += [f"python {function}", "detach"]
+    done = subprocess.run(
+        ["gdb", "-nx", "-batch"] + [word for command in commands for word in ("-ex", command)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+    )
+    results = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
+    assert results, done.stdout + done.stderr
+    result = json.loads(results[0].removeprefix("RESULT "))
+    assert not result["wrong"], "\n".join(result["wrong"])
+    print(f"{result['boundaries']} boundaries")
+    return result
+
+
 @pytest.fixture
 def walk(iso: str, elf: str, state: Callable[[str], str], tmp_path: Path) -> Callable[..., dict]:
-    """walk(line, function) types @line at the monitor, and returns what @function of gdb_unwind.py
-    found."""
+    """walk(name, function) is what @function finds while the monitor raises the entry @name."""
 
-    def run(line: str, function: str) -> dict:
+    def run(name: str, function: str) -> dict:
         socket = str(tmp_path / "gdb")
-        commands = [f"file {elf}", f"target remote {socket}", f"source {SCRIPT}"]
-        commands += [f"python {function}", "detach"]
-        gdb = ["gdb", "-nx", "-batch"] + [word for line in commands for word in ("-ex", line)]
         with Qemu(iso, state=state("bios"), options=gdbstub.options(socket)) as machine:
             machine.qmp("stop")
-            machine.type(line)
-            done = subprocess.run(
-                gdb, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT
-            )
-            results = [text for text in done.stdout.splitlines() if text.startswith("RESULT ")]
-            assert results, done.stdout + done.stderr
-            result = json.loads(results[0].removeprefix("RESULT "))
-            assert not result["wrong"], "\n".join(result["wrong"])
-            answer = machine.wait_for(ANSWER).group(1)
-            assert f"result: name={line.split()[1]} pass" in answer
-        print(f"{result['boundaries']} boundaries")
+            machine.type(f"raise {name}")
+            result = run_gdb(elf, socket, function)
+            assert f"result: name={name} pass" in machine.wait_for(ANSWER).group(1)
         return result
 
     return run
@@ -51,8 +58,6 @@ def walk(iso: str, elf: str, state: Callable[[str], str], tmp_path: Path) -> Cal
 
 # Their chain ends where they were interrupted.
 NO_CALLER = {
-    "state-user": "ring 3",
-    "pf-user-supervisor": "ring 3",
     "df-stack-overflow": "it has thrown RSP away",
 }
 
@@ -62,7 +67,7 @@ LANDMARKS = {"bp-in-handler": ["fault_bp_in_handler.mend"]}
 
 @pytest.mark.parametrize("name", WAYS)
 def test_catalogue_entry(name: str, walk: Callable[..., dict]) -> None:
-    result = walk(f"raise {name}", f"catalogue{(name, *LANDMARKS.get(name, ()))}")
+    result = walk(name, f"catalogue{(name, *LANDMARKS.get(name, ()))}")
     assert result["names"][0].startswith("fault_" + name.replace("-", "_"))
     if name not in NO_CALLER:
         assert (result["names"][-2:], result["end"]) == OUTERMOST
@@ -72,21 +77,29 @@ def test_catalogue_entry(name: str, walk: Callable[..., dict]) -> None:
     ("function", "name"), [("ring0_call", "state-kernel"), ("ring3_call", "state-user")]
 )
 def test_way_into_a_ring(function: str, name: str, walk: Callable[..., dict]) -> None:
-    result = walk(f"raise {name}", f"call('{function}')")
+    result = walk(name, f"ring_call('{function}')")
     assert (result["names"][-2:], result["end"]) == OUTERMOST
 
 
+def test_first_64_bit_code(iso: str, elf: str, tmp_path: Path) -> None:
+    socket = str(tmp_path / "gdb")
+    with Qemu(iso, options=(*gdbstub.options(socket), "-S")):
+        result = run_gdb(elf, socket, "function('higher_half')")
+    assert (result["names"], result["end"]) == ([], "outermost")
+
+
 def test_nmi_in_a_handler(walk: Callable[..., dict]) -> None:
-    result = walk("raise bp-int3", "nmi()")
+    result = walk("bp-int3", "nmi()")
     assert (result["names"][-2:], result["end"]) == OUTERMOST
 
 
 @pytest.mark.parametrize("function", ["realigned", "rewritten"])
 def test_unusual_trap(function: str, walk: Callable[..., dict]) -> None:
-    result = walk("raise bp-int3", f"{function}()")
+    result = walk("bp-int3", f"{function}()")
     assert (result["names"][-2:], result["end"]) == OUTERMOST
 
 
 def test_all_stubs(walk: Callable[..., dict]) -> None:
-    result = walk("raise bp-int3", "stubs()")
+    result = walk("bp-int3", "stubs()")
+    assert result["boundaries"] > 256 * 4
     assert (result["names"][-2:], result["end"]) == OUTERMOST

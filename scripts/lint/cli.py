@@ -52,6 +52,8 @@ def parser() -> argparse.ArgumentParser:
     stubs = parser.add_argument_group("where the stubs are")
     stubs.add_argument("--pattern", action="append", default=[], metavar="NAME%d[+N]",
                        help="names with the vector in them: %%d or %%x; +N is added to it")
+    stubs.add_argument("--stub", action="append", default=[], metavar="VECTOR=NAME",
+                       help="one stub by its symbol")
     stubs.add_argument("--table", metavar="SYMBOL|ADDRESS",
                        help="a table of pointers to stubs, or with --stride the first stub")
     stubs.add_argument("--stride", type=number, default=0, metavar="BYTES",
@@ -129,15 +131,13 @@ def lint(options: argparse.Namespace) -> int:
 
 
 def _contract_options(options: argparse.Namespace, source: Source) -> Options:
-    made = Options(
+    return Options(
         smap=source.smap if options.smap is None else options.smap,
         ibt=options.ibt or source.ibt,
         c_names=set(options.c),
         assembly_names=set(options.asm),
+        selectors=source.selectors,
     )
-    if source.selectors is not None:
-        made.selectors = source.selectors
-    return made
 
 
 def _allowed_groups(allowed: list[tuple[Finding, str]]) -> list[Group]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import bisect
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+
+from capstone import x86
 
 from lint.architecture import (
     GENERAL,
@@ -24,7 +27,7 @@ from lint.image import Image
 from lint.mangling import is_mangled
 from lint.rules import RULES
 from lint.run import Runner
-from lint.trace import Entry, Trace
+from lint.trace import Entry, Moment, Trace
 from lint.values import Variant
 from lint.vectors_in_c import VectorUse
 
@@ -55,6 +58,8 @@ OFF_FRAME = ("dummy-code-missing", "dummy-code-extra", "code-not-dropped", "code
 # What a test of a shifted CS, and a shifted RSP, lead to.
 CONSEQUENCES = ("swapgs-missing", "swapgs-from-ring-0", "swapgs-unbalanced", "stack-misaligned")
 
+FEW = 4  # stubs are enough to see how a kernel tells ring 3
+
 LONGEST_STUB = 64  # instructions
 
 # Kernel CS and SS, user CS and SS, where nobody says which.
@@ -69,7 +74,7 @@ class Options:
     ibt: bool = False
     c_names: set[str] = field(default_factory=set)
     assembly_names: set[str] = field(default_factory=set)
-    selectors: tuple[int, int, int, int] = USUAL_SELECTORS
+    selectors: tuple[int, int, int, int] | None = None  # as the stubs have it
 
 
 class Contract:
@@ -80,11 +85,14 @@ class Contract:
         self._options = options
         self.decoder = Decoder(image)
         self._judge = Judge(image, self.decoder, options.c_names, options.assembly_names)
-        self._runner = Runner(image, self.decoder, self._judge, options.selectors)
+        selectors = options.selectors or USUAL_SELECTORS
+        self._runner = Runner(image, self.decoder, self._judge, selectors)
         self.runs = 0
 
     def check(self, entries: list[Entry]) -> list[Finding]:
         """Return the findings for all @entries."""
+        if self._options.selectors is None:
+            self._runner.selectors = self._guess_selectors(entries)
         usual = [trace for entry in entries for trace in self._run(entry, USUAL)]
         bare = [
             self._trace(entry, variant)
@@ -114,8 +122,33 @@ class Contract:
                 moment = trace.last_change(lost)
                 if moment is not None:
                     first.trace, first.moment = trace, moment
-                    for finding in group.findings:
+                    for finding in [f for f in group.findings if f.pc == first.pc]:
                         finding.pc = moment.pc
+
+    def _guess_selectors(self, entries: list[Entry]) -> tuple[int, int, int, int]:
+        """Return the usual selectors, with those that a stub compares the saved CS to."""
+        kernel_cs, kernel_ss, user_cs, user_ss = USUAL_SELECTORS
+        for entry in entries[:FEW]:
+            variant = replace(USUAL[0], has_code=self._has_code(entry))
+            trace = self._runner.run(entry, variant, watch=True)
+            for moment in trace.watched:
+                value = self._compared_to(moment, trace.frame_address + 8)
+                if value is not None and value & 3 == 3:
+                    user_cs = value
+                elif value:
+                    kernel_cs = value
+        return kernel_cs, kernel_ss, user_cs, user_ss
+
+    def _compared_to(self, moment: Moment, address: int) -> int | None:
+        """Return the constant that the instruction at @moment compares the word at @address to."""
+        instruction = self.decoder.at(moment.pc)
+        if instruction is None or instruction.mnemonic != "cmp":
+            return None
+        constant = instruction.detail.operands[1]
+        if constant.type != x86.X86_OP_IMM:
+            return None
+        accessed = self.decoder.memory_address(instruction, moment.registers)
+        return constant.imm if accessed == address else None
 
     def _has_code(self, entry: Entry) -> bool:
         """Whether the CPU pushes a code for @entry. If its vector is not known, the stub itself
@@ -190,33 +223,34 @@ class Contract:
             if trace.entry.vector in vectors
             for finding in checker.check(trace)
         }
+        worse: dict[int, list[Finding]] = defaultdict(list)
         for trace in bare:
             found = checker.check(trace)
             found += check_shapes([trace], shifts)
-            worse = [
+            worse[trace.entry.vector] += [
                 finding
-                for finding in found
+                for finding in _without_consequences(found)
                 if finding.severity in ("ERROR", "ABI")
                 and (finding.vector, finding.rule) not in broken
             ]
-            if worse:
-                yield self._no_code_frame(trace, worse)
+        for entry in {trace.entry.vector: trace.entry for trace in bare}.values():
+            if worse[entry.vector]:
+                yield self._no_code_frame(entry, worse[entry.vector])
 
-    def _no_code_frame(self, trace: Trace, worse: list[Finding]) -> Finding:
+    def _no_code_frame(self, entry: Entry, worse: list[Finding]) -> Finding:
         rule, first = RULES["no-code-frame"], worse[0]
-        called_by_ring_3 = trace.variant.ring == 3 and trace.entry.dpl == 3
-        compiled = self._is_compiled(trace.entry)  # then nothing can be done about it
+        compiled = self._is_compiled(entry)  # then nothing can be done about it
         consequences = sorted({finding.rule for finding in worse})
         return Finding(
             rule.name,
-            "ERROR" if called_by_ring_3 else "INFO" if compiled else rule.severity,
-            trace.entry.vector,
+            "ERROR" if entry.dpl == 3 else "INFO" if compiled else rule.severity,
+            entry.vector,
             "taken without an error code, the stub breaks " + ", ".join(consequences),
             rule.duty,
-            trace.entry.name,
+            entry.name,
             first.pc,
             first.moment,
-            trace,
+            first.trace,
         )
 
     def _is_compiled(self, entry: Entry) -> bool:

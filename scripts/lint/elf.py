@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-from elftools.common.exceptions import ELFError
+from elftools.common.exceptions import DWARFError, ELFError
 from elftools.construct import ConstructError
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
@@ -23,6 +23,7 @@ MEMORY_LIMIT = 1 << 28
 # What pyelftools raises, wherever a broken file leads it.
 BROKEN = (
     ELFError,
+    DWARFError,
     ConstructError,
     ValueError,
     TypeError,

@@ -53,7 +53,7 @@ class Group:
     def when(self) -> str:
         """In which variants, if not in all: such as "only from ring 3"."""
         variants = [f.trace.variant for f in self.findings if f.trace]
-        if not variants:
+        if not variants or self.rule == "no-code-frame":
             return ""
         parts = []
         rings = {variant.ring for variant in variants}

@@ -11,7 +11,7 @@ from lint.architecture import VECTOR_COUNT
 from lint.disasm import Decoder, Kind
 from lint.errors import CannotRun
 from lint.image import Image, Symbol
-from lint.mangling import identifiers
+from lint.mangling import identifiers, is_mangled
 from lint.trace import Entry
 
 # What families of numbered stubs are called, as the last word before the number.
@@ -24,6 +24,7 @@ FAMILY = re.compile(
 IRQ = re.compile(r"irq", re.IGNORECASE)
 FIRST_IRQ = 32  # where kernels put the 8259's lines, for above the exceptions
 TABLE = re.compile(r"(vector|isr|stub|interrupt|handler|idt|trap|exception)", re.IGNORECASE)
+OTHER = re.compile(r"interrupt|irq|isr|handler", re.IGNORECASE)
 ENOUGH = 3  # stubs make a family
 
 # Words that a handler's name has for an exception, in kernels in C and Rust.
@@ -84,6 +85,17 @@ def by_pattern(image: Image, pattern: str, first: int) -> list[Entry]:
     return list(entries.values())
 
 
+def by_name(image: Image, assignment: str) -> Entry:
+    """Return the stub of an @assignment such as "14=page_fault_entry"."""
+    vector, _, place = assignment.partition("=")
+    if not vector.isdigit() or int(vector) >= VECTOR_COUNT or not place:
+        raise CannotRun(f"--stub {assignment}: expected VECTOR=NAME, for example 14=page_fault")
+    address = resolve(image, place)
+    if not image.is_code(address):
+        raise CannotRun(f"--stub {assignment}: no code is there")
+    return Entry(int(vector), address, place)
+
+
 def resolve(image: Image, place: str) -> int:
     """Return the address of a symbol, or of a number such as 0xffffffff80001000."""
     symbol = image.symbol(place)
@@ -132,7 +144,7 @@ def by_names(image: Image, decoder: Decoder) -> list[Entry]:
     entries = finder.families()
     if len(entries) < ENOUGH:
         entries.update((entry.vector, entry) for entry in finder.tables())
-    for entry in finder.exceptions():
+    for entry in finder.exceptions(with_others=not entries):
         entries.setdefault(entry.vector, entry)
     if not entries:
         raise CannotRun(
@@ -243,16 +255,23 @@ class _Finder:
             entries.append(Entry(index, stub, _name(self._image, stub)))
         return entries if len(entries) >= ENOUGH else []
 
-    def exceptions(self) -> list[Entry]:
+    def _is_other(self, symbol: Symbol) -> bool:
+        """Whether a function seems to be a handler of the compiler's making."""
+        if not symbol.is_function or not OTHER.search(symbol.name):
+            return False
+        debug = self._image.debug
+        return is_mangled(symbol.name) or bool(debug and debug.function(symbol.address))
+
+    def exceptions(self, with_others: bool) -> list[Entry]:
         """Return the handlers that are called by an exception's name, as in Rust kernels, and
-        the compiler's handlers of unknown vectors."""
+        @with_others handlers of unknown vectors."""
         entries: dict[int, Entry] = {}
         others = []
         for symbol in self._code:
             word = plain_name(symbol.name)
             vector = next((v for v, words in EXCEPTION_WORDS.items() if word in words), None)
             if vector is None:
-                if symbol.is_function and re.search(r"interrupt|irq|isr|handler", symbol.name):
+                if with_others and self._is_other(symbol):
                     others.append(symbol)
                 continue
             if vector not in entries and self.is_handler(symbol.address):
@@ -261,8 +280,6 @@ class _Finder:
         vector = FIRST_IRQ
         for symbol in others:
             if symbol.address in taken or vector >= VECTOR_COUNT:
-                continue
-            if re.search(r"\d", symbol.name.split("17h")[0]) and not symbol.name.startswith("_"):
                 continue
             if self.is_handler(symbol.address):
                 taken.add(symbol.address)

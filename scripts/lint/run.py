@@ -43,7 +43,7 @@ class Runner:
         self._image = image
         self._decoder = decoder
         self._judge = judge
-        self._selectors = selectors
+        self.selectors = selectors
         self._cpu = Cpu(image, decoder)
         self._do: dict[Kind, Callable[[Instruction], int | None]] = {
             Kind.CALL: self._call,
@@ -73,7 +73,7 @@ class Runner:
         return trace
 
     def _run(self, entry: Entry, variant: Variant) -> Trace:
-        self._trace = Trace(entry, variant, make(variant, self._selectors))
+        self._trace = Trace(entry, variant, make(variant, self.selectors))
         self._deliver()
         cpu, trace = self._cpu, self._trace
         trace.path, trace.writes = cpu.path, cpu.writes

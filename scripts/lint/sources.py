@@ -115,6 +115,9 @@ def _entries(options: argparse.Namespace, image: Image) -> list[Entry]:
             image, options.table, options.stride, options.first, options.count
         ):
             entries[entry.vector] = entry
+    for assignment in options.stub:
+        entry = names.by_name(image, assignment)
+        entries[entry.vector] = entry
     if not entries:
         return names.by_names(image, Decoder(image))
     return [entries[vector] for vector in sorted(entries)]

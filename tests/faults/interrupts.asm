@@ -129,3 +129,20 @@ fault   0, "irq-keyboard", "a byte from the keyboard, through the I/O APIC"
         cli
         done
 interrupted KEYBOARD
+
+; The transmitter of COM1 has nothing to send, which is an interrupt as soon as it may be one.
+%assign COM1_IER 0x3F9
+%assign IER_RECEIVED 1
+%assign IER_TRANSMITTER_EMPTY 2
+
+fault   0, "irq-serial", "COM1's transmitter is empty, through the I/O APIC"
+        mov     edx, COM1_IER
+        mov     al, IER_RECEIVED | IER_TRANSMITTER_EMPTY
+        out     dx, al
+        sti
+        hlt
+        cli
+        mov     al, IER_RECEIVED
+        out     dx, al
+        done
+interrupted COM1

@@ -1,0 +1,29 @@
+"""What GDB knows of Barestub: its settings, the display of frames, and the commands."""
+
+import gdb
+
+for setting in (
+    "confirm off",
+    "disassembly-flavor intel",
+    "pagination off",
+    "print pretty on",
+    "print inferior-events off",
+    "print entry-values no",
+    "print elements 40",
+    "print asm-demangle off",
+    "demangle-style none",  # else fault_de_div_zero.here is shown as C++
+):
+    gdb.execute(f"set {setting}")
+
+from . import (  # noqa: E402, F401
+    frame_picture,
+    frames,
+    idt,
+    raise_fault,
+    regs_of_trap,
+    session,
+    step_stub,
+    tell,
+    traps,
+    walk,
+)

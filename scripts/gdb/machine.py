@@ -1,0 +1,73 @@
+"""Making the machine run: to an address, by one instruction, to the monitor's prompt."""
+
+from __future__ import annotations
+
+import gdb
+
+from . import idt
+from .frames import STOPS, location
+from .serial_line import SERIAL
+from .symbols import address
+
+# TCG sometimes executes nothing on a step; an instruction may also be its own successor.
+_STEP_ATTEMPTS = 3
+
+
+class Stopped(gdb.GdbError):
+    """The machine has stopped at something of the person's own, or has ended."""
+
+
+def pc() -> int:
+    """Return where the machine is."""
+    return gdb.newest_frame().pc()
+
+
+def step() -> None:
+    """Execute one instruction."""
+    before = pc()
+    for _ in range(_STEP_ATTEMPTS):
+        with STOPS.hidden():
+            gdb.execute("stepi", to_string=True)
+        if pc() != before:
+            return
+
+
+def run_to(*addresses: int) -> int:
+    """Run until one of @addresses is reached, and return it."""
+    ours = [gdb.Breakpoint(f"*{to:#x}", internal=True) for to in addresses]
+    try:
+        with SERIAL.held(), STOPS.hidden():
+            gdb.execute("continue", to_string=True)
+    except gdb.error:
+        pass  # the connection has ended with the machine
+    finally:
+        for breakpoint in ours:
+            if breakpoint.is_valid():
+                breakpoint.delete()
+    if gdb.selected_thread() is None:
+        raise Stopped("The machine has ended.")
+    if pc() not in addresses:
+        raise Stopped(f"Stopped before it got there:\n{location(gdb.newest_frame())}".rstrip())
+    return pc()
+
+
+def behind(pc: int) -> int:
+    """Return the address of the instruction behind the one at @pc."""
+    code = gdb.selected_inferior().architecture().disassemble(pc)
+    return pc + code[0]["length"]
+
+
+def _at_prompt() -> bool:
+    frame = gdb.newest_frame()
+    while frame is not None:
+        if frame.name() == "line_read":
+            return True
+        frame = frame.older()
+    return False
+
+
+def type_at_prompt(line: str) -> None:
+    """Type @line for the monitor, once it is at its prompt."""
+    if not idt.kernel_is_up() or not _at_prompt():
+        run_to(address("line_read"))
+    SERIAL.type(line)

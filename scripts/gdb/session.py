@@ -1,0 +1,55 @@
+"""How a debugging session starts: scripts/debug calls one of these."""
+
+from __future__ import annotations
+
+import gdb
+
+from . import catalogue, machine, raise_fault
+from .frames import STOPS, location
+from .serial_line import SERIAL
+from .symbols import address
+
+_COMMANDS = """\
+Barestub in QEMU. Lines behind a bar are the kernel's own words.
+  raise NAME      stop where a fault of the catalogue traps (Tab lists them)
+  step-stub WHAT  each step of a stub with the stack's picture; RET goes on
+  walk NAME       a whole trap as text        frame-picture  the stack here
+  traps, idt, regs-of-trap, tell WORDS        help COMMAND   tells more
+"""
+
+_RECORDING = """\
+A recording of what stands above. `reverse-stepi` and `reverse-continue` go back in time: from
+a stub across the CPU's pushes to before them. A fault's own instruction has not completed and
+does not count as one, so going back ends before it: `stepi` leads to it.
+"""
+
+
+def connect(stub: str, serial: str) -> None:
+    """Connect to QEMU's GDB stub and to the guest's serial line, each a socket."""
+    with STOPS.hidden():
+        gdb.execute(f"target remote {stub}", to_string=True)
+    SERIAL.connect(serial)
+
+
+def at_kernel() -> None:
+    """Stop where the kernel proper begins."""
+    gdb.write(_COMMANDS)
+    machine.run_to(address("kmain"))
+    gdb.write(location(gdb.newest_frame()))
+
+
+def at_fault(name: str) -> None:
+    """Stop where the fault @name traps."""
+    gdb.write(_COMMANDS)
+    gdb.execute(f"raise {name}")
+
+
+def in_recording(name: str) -> None:
+    """Stop in a recording of `raise @name` where it traps."""
+    fault = catalogue.find(name)
+    gdb.write(_RECORDING)
+    raise_fault.announce(fault)
+    SERIAL.is_recording = True
+    machine.run_to(fault.code)
+    raise_fault.run_to_trap(fault)
+    gdb.write(location(gdb.newest_frame()))

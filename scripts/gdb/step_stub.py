@@ -1,0 +1,100 @@
+"""step-stub: from the first instruction of a stub on, with the picture at each step."""
+
+from __future__ import annotations
+
+import gdb
+
+from . import catalogue, machine, path, picture, raise_fault, steps, trap
+from .command import Command, say
+from .frames import STOPS, location
+from .manuals import title, vector_of
+from .steps import Moment
+
+
+class _Session:
+    """The steps through one trap: the stop hook shows each of them."""
+
+    def __init__(self, argument: str) -> None:
+        self.argument = argument
+        self.before = Moment.now()
+        self.trap = self.before.trap
+        STOPS.show = self.show
+
+    def end(self) -> None:
+        STOPS.show = location
+
+    def show(self, frame: gdb.Frame) -> str:
+        """Return what is shown at a stop on the path, instead of the location alone."""
+        after = Moment.now()
+        if (after.trap.top, after.trap.vector) != (self.trap.top, self.trap.vector):
+            return location(frame)
+        lines = []
+        if steps.is_next(self.before, after):
+            did = steps.effect(self.before, after) or "no change"
+            lines.append(f"{picture.instruction(self.before.pc)}: {did}")
+        self.before = after
+        lines += picture.draw(after.trap)
+        return "\n".join(lines) + "\n" + location(frame)
+
+
+class StepStub(Command):
+    """Run to a stub on its next trap, then show each step: step-stub WHAT.
+
+    WHAT is a vector (14, PF, isr_14_PF) or a fault of the catalogue, which is raised. RET
+    takes the next step: what the last instruction did to the stack, the picture, and the
+    instruction that comes next. C runs as one step; `stepi` goes into it."""
+
+    name = "step-stub"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.session: _Session | None = None
+
+    def run(self, argument: str) -> None:
+        if not argument:
+            raise gdb.GdbError("step-stub takes a vector or a fault, see `help step-stub`.")
+        repeats = self.session is not None and self.session.argument == argument
+        if repeats and trap.on_path(gdb.newest_frame()):
+            self._step()
+        else:
+            self._start(argument)
+
+    def candidates(self) -> list[str]:
+        return list(catalogue.entries())
+
+    def _start(self, argument: str) -> None:
+        vector = vector_of(argument)
+        if vector is None:
+            fault = catalogue.find(argument)
+            raise_fault.start(fault)
+            raise_fault.run_to_stub(fault)
+        else:
+            say(f"Waiting for {title(vector)}.")
+            machine.run_to(path.stub(vector))
+        if self.session:
+            self.session.end()
+        self.session = _Session(argument)
+        for line in picture.headline(self.session.before.trap):
+            say(line)
+        gdb.write(self.session.show(gdb.newest_frame()))
+
+    def _step(self) -> None:
+        """Take the next step, C as one. Behind the last one there is nothing to repeat."""
+        frame = gdb.newest_frame()
+        if steps.is_call(frame.pc()):
+            machine.run_to(machine.behind(frame.pc()))
+            gdb.write(self.session.show(gdb.newest_frame()))
+            return
+        machine.step()
+        frame = gdb.newest_frame()
+        if trap.on_path(frame):
+            gdb.write(self.session.show(frame))
+            return
+        self.session.end()
+        self.session = None
+        self.dont_repeat()
+        say("The trap has returned:")
+        gdb.write(location(frame))
+
+
+StepStub()
