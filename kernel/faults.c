@@ -110,7 +110,7 @@ static void on_trap(struct regs *regs)
 {
     const struct expectation *expected = running ? expected_trap(running, outcome.count) : NULL;
     keep_trap(regs);
-    if (last_trap.origin == ORIGIN_IRQ)
+    if (last_trap.origin == ORIGIN_IRQ && apic_in_service(regs->vector))
         apic_eoi();
     if (running == NULL)
         return;

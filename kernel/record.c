@@ -9,10 +9,11 @@
 
 // Opcodes: SDM vol. 2, INT n/INTO/INT3.
 #define OPCODE_INT3 0xCC
-#define OPCODE_INT 0xCD
+#define OPCODE_INT  0xCD
 #define OPCODE_INTO 0xCE
 
 #define FIRST_INTERRUPT_VECTOR 16 // SDM vol. 3, 10.5.2
+#define EXCEPTIONS             32 // SDM vol. 3, 6.2
 
 /// For a vector without a code nothing in the frame tells INT n from an exception: the bytes in
 /// front of the saved RIP do. With a code, the entry path has seen whether it was there.
@@ -33,7 +34,10 @@ static enum origin find_origin(const struct regs *regs)
 {
     if (regs->vector >= FIRST_INTERRUPT_VECTOR && apic_in_service(regs->vector))
         return ORIGIN_IRQ;
-    return is_software_interrupt(regs) ? ORIGIN_INT : ORIGIN_CPU;
+    if (is_software_interrupt(regs))
+        return ORIGIN_INT;
+    // A spurious interrupt is not in service either, but there are no exceptions up there.
+    return regs->vector >= EXCEPTIONS ? ORIGIN_IRQ : ORIGIN_CPU;
 }
 
 void record_take(struct record *record, const struct regs *regs)
@@ -55,8 +59,8 @@ void record_print(const struct record *record, const char *name)
     const struct regs *regs = &record->regs;
     print("trap: name=%s vector=%u error=", name, regs->vector);
     print(record->code_pushed ? "0x%lx" : "none", regs->error_code);
-    print(" rip=0x%lx cs=0x%lx rflags=0x%lx rsp=0x%lx ss=0x%lx", regs->rip, regs->cs,
-          regs->rflags, regs->rsp, regs->ss);
+    print(" rip=0x%lx cs=0x%lx rflags=0x%lx rsp=0x%lx ss=0x%lx", regs->rip, regs->cs, regs->rflags,
+          regs->rsp, regs->ss);
     if (regs->vector == VECTOR_PF || regs->vector == VECTOR_DF) // #DF: of a #PF before it
         print(" cr2=0x%lx", record->cr2);
     if (regs->vector == VECTOR_DB)

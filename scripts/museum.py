@@ -125,3 +125,8 @@ class Tree:
         own = ["BUILD=build", "FAULTS=", f"RUN={run}", "EMU=qemu"]
         _call(["make", "--no-print-directory", *own, f"build/{target}"], self.path)
         return self.build / target
+
+
+def line(bug: Bug) -> str:
+    """The bug in one line of a list."""
+    return f"  {bug.name:<22} {bug.mistake}"

@@ -30,8 +30,13 @@ CPUS = ("tigerlake", "ryzen")
 # The vector by which ring 3 gives the CPU back when an entry is over: kernel/vectors.def.
 USER_CALL = 128
 
-# Their error codes have no EXT bit: SDM vol. 3, 6.13.
+# Bochs logs an error code before it adds EXT, which these vectors do not have: SDM vol. 3, 6.13.
+EXT = 1 << 0
 WITHOUT_EXT = {8, 14, 17, 21}
+
+# The local APIC's spurious vector, and the 8259's: kernel/vectors.def. Nothing is then in service,
+# by which the kernel would know an interrupt.
+SPURIOUS = {39, 47, 255}
 
 
 class Machines:
@@ -75,26 +80,29 @@ def witnessed(traps: list[Fields], records: list[bochslog.Record]) -> list[bochs
     faulted themselves. An interrupt that the kernel reports as the next trap is part of it."""
     found: list[bochslog.Record] = []
     for record in records:
-        next_trap = traps[len(found)] if len(found) < len(traps) else {}
-        is_reported = (record.vector, record.origin) == (
-            next_trap.get("vector"),
-            next_trap.get("origin"),
-        )
+        next_trap = traps[len(found)] if len(found) < len(traps) else {"vector": None}
+        is_reported = next_trap["vector"] == record.vector and is_told(next_trap, record)
         is_ours = record.origin == "irq" or (record.vector, record.origin) == (USER_CALL, "int")
         if record.delivered and (is_reported or not is_ours):
             found.append(record)
     return found
 
 
+def is_told(trap: Fields, record: bochslog.Record) -> bool:
+    """Whether the kernel has told the origin, as far as it can."""
+    if record.origin == "irq" and record.vector in SPURIOUS:
+        return trap["origin"] in ("irq", "cpu")
+    return trap["origin"] == record.origin
+
+
 def contradiction(trap: Fields, record: bochslog.Record) -> str | None:
     """Say where the kernel's report and the log of one trap differ."""
+    compared = ~0 if trap["vector"] in WITHOUT_EXT else ~EXT
     code = trap["error"] if isinstance(trap["error"], int) else 0
-    if trap["vector"] not in WITHOUT_EXT:
-        code &= ~1
     pairs = [
         ("vector", trap["vector"], record.vector),
-        ("error", code, record.error or 0),
-        ("origin", trap["origin"], record.origin),
+        ("error", code & compared, (record.error or 0) & compared),
+        ("origin", is_told(trap, record), True),
         ("ring", trap["cs"] & 3 == 3, record.from_ring_3),
     ]
     wrong = [name for name, told, right in pairs if told != right]
@@ -133,7 +141,7 @@ def judge(
     expected = [trap for trap in raised.expected if "interrupted" not in trap]
     deviation = deviations.find(deviations.load(), EMULATOR, name)
     wrong, remark = deviations.judge(expected, raised.traps, deviation, version)
-    assert not wrong, "\n".join([*wrong, *map(str, raised.traps)])
+    assert not wrong, "\n".join(wrong)
     if remark:
         warnings.warn(f"{name}: {remark}", stacklevel=1)
 
@@ -144,9 +152,11 @@ def judge(
     assert raised.result.split()[0] == verdict, raised.result
 
     delivered = witnessed(raised.traps, records)
-    assert len(delivered) == len(raised.traps), f"{delivered}\n{raised.traps}"
-    told = list(filter(None, map(contradiction, raised.traps, delivered)))
-    assert not told, "\n".join(told)
+    logged = [record.vector for record in delivered]
+    reported = [trap["vector"] for trap in raised.traps]
+    assert logged == reported, "Bochs has logged other vectors than the kernel reports"
+    wrong = list(filter(None, map(contradiction, raised.traps, delivered)))
+    assert not wrong, "\n".join(wrong)
 
     due = {trap["vector"] for trap in raised.expected if "interrupted" in trap}
     assert due <= {record.vector for record in records if record.origin == "irq"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,12 +12,14 @@ from pathlib import Path
 import pytest
 
 from conftest import BUILD, ROOT
+from machine import qemu_command
 from symbols import binutil
 
 for module in ("unicorn", "capstone", "elftools"):
     pytest.importorskip(module)
 
 from lint import cli  # noqa: E402
+from lint.qmp import Qmp  # noqa: E402
 from lint.rules import RULES  # noqa: E402
 
 SOURCES = ROOT / "tests/lint"
@@ -53,6 +56,7 @@ def lint(tmp_path: Path) -> Lint:
     def run(*arguments: object) -> Report:
         answer = tmp_path / "report.json"
         status = cli.main([*map(str, arguments), "--json", str(answer)])
+        assert status != cli.CANNOT_RUN
         return Report(status, json.loads(answer.read_text())["findings"])
 
     return run
@@ -221,6 +225,30 @@ def test_our_running_kernel_is_clean(lint: Lint, iso: str) -> None:
     assert (report.status, report.rules()) == (cli.CLEAN, set())
 
 
+def test_a_qemu_that_runs_already(lint: Lint, iso: str, tmp_path: Path) -> None:
+    """It is held while its memory is read, and runs on."""
+    socket = tmp_path / "qmp"
+    command = [*qemu_command(iso, False, str(tmp_path)), "-display", "none"]
+    command += ["-qmp", f"unix:{socket},server=on,wait=off"]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    try:
+        end = time.monotonic() + 60
+        while True:
+            try:
+                report = lint("--qmp", socket, BUILD / "barestub.elf")
+                break
+            except AssertionError:
+                assert time.monotonic() < end, "the kernel did not load its IDT"
+                time.sleep(0.2)
+        assert (report.status, report.rules()) == (cli.CLEAN, set())
+        qmp = Qmp(str(socket))
+        assert qmp.execute("query-status")["running"]
+        qmp.close()
+    finally:
+        process.kill()
+        process.wait()
+
+
 def test_256_vectors_take_less_than_5_seconds(tmp_path: Path) -> None:
     answer = tmp_path / "report.json"
     cli.main([str(BUILD / "barestub.elf"), "--json", str(answer)])
@@ -279,6 +307,8 @@ def test_names_patterns_and_tables(lint: Lint, stubs: Callable[..., Path]) -> No
     path = stubs()
     for options in (("--pattern", "isr%d"), ("--table", "isr0", "--stride", "32", "--count", "48")):
         assert lint(path, *options).status == cli.CLEAN
+    assert lint(path, "--stub", "14=isr14", "--stub", "3=isr3").status == cli.CLEAN
+    assert lint(path, "--stub", "14=isr15").finding("code-not-dropped")
     assert cli.main([str(path), "--pattern", "trap%d"]) == cli.CANNOT_RUN
     assert cli.main([str(path), "--pattern", "isr"]) == cli.CANNOT_RUN
     assert cli.main([str(path), "--table", "nowhere_at_all"]) == cli.CANNOT_RUN

@@ -161,3 +161,18 @@ def test_an_idt_image_names_the_stubs(
     assert "gate-type  256 vectors: 0-255" in capsys.readouterr().out
     path.write_bytes(bytes(4096))
     assert cli.main(arguments) == cli.CANNOT_RUN
+
+
+def test_raw_memory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """No ELF file and no symbol: an IDT in the memory itself, and a handler that only returns."""
+    gate = (0x1000 | 8 << 16 | 0x8E << 40).to_bytes(8, "little") + bytes(8)
+    path = tmp_path / "memory.bin"
+    path.write_bytes(b"\x48\xcf".ljust(0x1000, b"\xcc") + gate * 8)
+    arguments = ["--memory", f"{path}@0x1000", "--idt", "0x2000", "--brief"]
+    assert cli.main(arguments) == cli.CLEAN
+    assert "8 stubs of vectors 0-7" in capsys.readouterr().out
+    path.write_bytes(b"\x50\x48\xcf".ljust(0x1000, b"\xcc") + gate * 8)
+    assert cli.main(arguments) == cli.FINDINGS
+    assert "it takes the interrupted rax for rip" in capsys.readouterr().out
+    assert cli.main(["--memory", str(path), "--idt", "0x2000"]) == cli.CANNOT_RUN
+    assert cli.main(["--memory", f"{path}@0x1000", "--idt", "0x9000"]) == cli.CANNOT_RUN

@@ -19,9 +19,6 @@ MNEMONICS = {
     19: "#XM", 20: "#VE", 21: "#CP", 28: "#HV", 29: "#VC", 30: "#SX",
 }  # fmt: skip
 
-# Vectors that a kernel must be able to take: 9, 15 and 22-27, 31 are reserved.
-EXCEPTIONS = frozenset(MNEMONICS)
-
 RFLAGS_FIXED = 1 << 1
 RFLAGS_IF = 1 << 9
 RFLAGS_DF = 1 << 10
@@ -29,9 +26,6 @@ RFLAGS_AC = 1 << 18
 
 MSR_GS_BASE = 0xC0000101
 MSR_KERNEL_GS_BASE = 0xC0000102
-
-# The frame, lowest address first: SDM vol. 3, 6.14.2.
-FRAME_SLOTS = ("rip", "cs", "rflags", "rsp", "ss")
 
 # In the order of their encoding.
 REGISTERS = (

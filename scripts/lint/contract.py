@@ -18,7 +18,8 @@ from lint.architecture import (
     VECTORS_WITH_CODE,
 )
 from lint.callee import Judge
-from lint.check import Checker, Context
+from lint.check import check
+from lint.checks import Context
 from lint.cross import check_codes, check_shapes, check_vectors, frame_shifts
 from lint.disasm import Decoder
 from lint.fields import check_fields
@@ -101,11 +102,10 @@ class Contract:
             for variant in WITHOUT_CODE
         ]
         context = self._context(usual, bare)
-        checker = Checker(context)
-        found = [finding for trace in usual for finding in checker.check(trace)]
+        found = [finding for trace in usual for finding in check(context, trace)]
         found += self._compare(usual, context.shifts, found)
-        found += self._without_code(usual, bare, checker, context.shifts)
-        found += self._before_swapgs(entries, checker, context)
+        found += self._without_code(usual, bare, context)
+        found += self._before_swapgs(entries, context)
         found += self._circumstances(usual)
         found += self._landing(entries)
         found += self._outgrown(usual, entries)
@@ -211,8 +211,7 @@ class Contract:
         self,
         usual: list[Trace],
         bare: list[Trace],
-        checker: Checker,
-        shifts: dict[tuple[int, bool], int],
+        context: Context,
     ) -> Iterator[Finding]:
         """Report all that goes wrong without a code as one thing, unless the same goes wrong with
         one: for one missing slot has many consequences."""
@@ -221,12 +220,12 @@ class Contract:
             (finding.vector, finding.rule)
             for trace in usual
             if trace.entry.vector in vectors
-            for finding in checker.check(trace)
+            for finding in check(context, trace)
         }
         worse: dict[int, list[Finding]] = defaultdict(list)
         for trace in bare:
-            found = checker.check(trace)
-            found += check_shapes([trace], shifts)
+            found = check(context, trace)
+            found += check_shapes([trace], context.shifts)
             worse[trace.entry.vector] += [
                 finding
                 for finding in _without_consequences(found)
@@ -258,14 +257,14 @@ class Contract:
         return is_mangled(entry.name) or bool(debug and debug.function(entry.address))
 
     def _before_swapgs(
-        self, entries: list[Entry], checker: Checker, context: Context
+        self, entries: list[Entry], context: Context
     ) -> Iterator[Finding]:
         if not context.swaps_gs:
             return
         for entry in entries:
             if entry.vector in ANYWHERE and entry.known:
                 for trace in self._run(entry, (BEFORE_SWAPGS,)):
-                    for finding in checker.check(trace):
+                    for finding in check(context, trace):
                         if finding.rule == "swapgs-paranoid":
                             yield finding
 

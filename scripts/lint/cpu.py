@@ -139,7 +139,8 @@ class Cpu:
         except unicorn.UcError as error:
             return self._why(error.errno)
         if self.stopped_at is None:
-            return "budget" if len(self.path) >= BUDGET else "halt"
+            # The library ends some exceptions without a word; HLT would have been a stop.
+            return "budget" if len(self.path) >= BUDGET else "exception"
         return None
 
     def _why(self, number: int) -> str:

@@ -34,7 +34,6 @@ SEGMENT_P, SEGMENT_S, SEGMENT_CODE = 1 << 47, 1 << 44, 1 << 43
 SEGMENT_L, SEGMENT_D = 1 << 53, 1 << 54
 
 TSS_LIMIT = 0x67
-IST_COUNT = 7
 SMALL_STACK, SMALLEST_STACK = 4096, 1024
 
 
@@ -140,7 +139,8 @@ def _check_shape(gate: Gate) -> Iterator[Finding]:
         yield _finding(
             "gate-dpl",
             gate,
-            "ring 3 may raise this exception by INT n" + (", without its code" if with_code else ""),
+            "ring 3 may raise this exception by INT n"
+            + (", without its code" if with_code else ""),
             "ERROR" if with_code else None,
         )
     if gate.dpl in (1, 2):

@@ -21,6 +21,7 @@ from lint.sources import Source, load_image
 CR0_PG, CR4_LA57, CR4_SMEP, CR4_SMAP, CR4_CET = 1 << 31, 1 << 12, 1 << 20, 1 << 21, 1 << 23
 EFER_SCE, EFER_LMA = 1 << 0, 1 << 10
 
+SAMPLE = 40  # functions that are compared with those of the ELF file
 POLL = 0.2  # seconds
 SETTLED = 5  # polls without a change of the IDT
 
@@ -176,6 +177,7 @@ class _Reader:
         image = GuestImage(name, self._qmp, self._walker)
         if self._files:
             named = load_image(self._files)
+            self._compare(image, named)
             image.symbols, image.debug = named.symbols, named.debug
             image.seal()
         entries, findings = entries_of(gates, image)
@@ -190,6 +192,15 @@ class _Reader:
             ibt=bool(state["CR4"] & CR4_CET),
             selectors=_selectors(gates, machine.gdt),
         )
+
+    def _compare(self, image: GuestImage, named: Image) -> None:
+        """Refuse an ELF file that is not of the kernel that runs: its names would mislead."""
+        functions = [s.address for s in named.symbols if s.is_function and named.is_code(s.address)]
+        some = functions[:: max(1, len(functions) // SAMPLE)]
+        different = sum(image.read(at, 16) != named.read(at, 16) for at in some)
+        if different * 4 > len(some):
+            raise CannotRun(f"{named.name} is not the kernel that runs: {different} of {len(some)}"
+                            " functions differ from its memory")  # fmt: skip
 
     def _machine(self, idt_limit: int) -> Machine:
         state = self._state

@@ -12,9 +12,16 @@ from lint.image import Image
 from lint.rules import RULES
 
 # ModRM with SIB and a displacement, SIB = [rsp], the displacement negative: SDM vol. 2, 2.1.
-CANDIDATE = re.compile(rb"[\x44\x4c\x54\x5c\x64\x6c\x74\x7c]\x24[\x80-\xff]"
-                       rb"|[\x84\x8c\x94\x9c\xa4\xac\xb4\xbc]\x24..\xff\xff", re.DOTALL)  # fmt: skip
-BELOW_RSP = re.compile(r"\[rsp - 0x[0-9a-f]+\]|\[rsp - \d+\]")
+THROUGH_RSP = re.compile(
+    rb"[\x44\x4c\x54\x5c\x64\x6c\x74\x7c]\x24[\x80-\xff]"
+    rb"|[\x84\x8c\x94\x9c\xa4\xac\xb4\xbc]\x24..\xff\xff",
+    re.DOTALL,
+)
+# MOV RBP, RSP; and SUB RSP, after which the frame is no red zone.
+FRAME_POINTER = re.compile(rb"\x48\x89\xe5|\x48\x8b\xec")
+OWN_FRAME = re.compile(rb"\x48[\x81\x83]\xec|\x48[\x81\x83]\xe4")
+
+BELOW = re.compile(r"\[(rsp|rbp) - (0x[0-9a-f]+|\d+)\]")
 NO_ACCESS = ("lea", "nop", "prefetcht0", "prefetchnta")
 MOST_NAMED = 4
 
@@ -39,10 +46,26 @@ def _users(image: Image) -> Iterator[int]:
     for symbol in image.symbols:
         if not symbol.is_function or not symbol.size or not image.is_code(symbol.address):
             continue
-        data = image.read(symbol.address, symbol.size)
-        if not data or not CANDIDATE.search(data):
-            continue
-        for address, _, mnemonic, operands in decoder.disasm_lite(data, symbol.address):
-            if BELOW_RSP.search(operands) and mnemonic not in NO_ACCESS:
+        data = image.read(symbol.address, symbol.size) or b""
+        through_rbp = FRAME_POINTER.search(data) and not OWN_FRAME.search(data)
+        if through_rbp or THROUGH_RSP.search(data):
+            address = _first_access(list(decoder.disasm_lite(data, symbol.address)))
+            if address is not None:
                 yield address
-                break
+
+
+def _first_access(code: list[tuple[int, int, str, str]]) -> int | None:
+    """Return the address of the first access below RSP. RBP minus all that is pushed is taken
+    for the lowest RSP of a function without a frame of its own."""
+    pushed = 8 * sum(mnemonic == "push" and operands != "rbp" for _, _, mnemonic, operands in code)
+    has_frame = any(m in ("sub", "and") and o.startswith("rsp,") for _, _, m, o in code)
+    sets_rbp = any(m == "mov" and o == "rbp, rsp" for _, _, m, o in code)
+    for address, _, mnemonic, operands in code:
+        match = BELOW.search(operands)
+        if match is None or mnemonic in NO_ACCESS:
+            continue
+        if match[1] == "rsp":
+            return address
+        if sets_rbp and not has_frame and int(match[2], 0) > pushed:
+            return address
+    return None

@@ -54,7 +54,7 @@ def _header(summary: Summary) -> Iterator[str]:
         names = ", ".join(readable(entry.name) for entry in unknown[:4]) + (
             ", ..." if len(unknown) > 4 else ""
         )
-        yield f"{len(unknown)} handlers whose vector is not known, taken for vectors from 32 on: {names}"
+        yield f"{len(unknown)} handlers of unknown vectors, taken for 32 and up: {names}"
 
 
 def _group(group: Group, painter: Painter, brief: bool) -> Iterator[str]:

@@ -3,7 +3,7 @@
 ; code, for without one the kernel looks at the code in front of RIP, and CLAC ends that.
 %include "fault.inc"
 
-fault   0, "ac-in-handler", "SMAP holds in a handler though the program has set AC", needs SMAP
+fault   0, "ac-in-handler", "a handler does not inherit RFLAGS.AC (SMAP)", needs SMAP
         pushfq
         or      qword [rsp], RFLAGS_AC
         popfq

@@ -38,11 +38,11 @@ expect  GP, .here_%2, code 0, saved_rsp %1 - %2, then .next_%2
 fault   0, "align", "INT3 at all 16 values of RSP mod 16"
         all_16  without_code, KERNEL_TOP
 
-fault   0, "align-code", "#GP, which has a code, at all 16 values of RSP mod 16"
+fault   0, "align-code", "#GP with its code, at all 16 of RSP mod 16"
         all_16  with_code, KERNEL_TOP
 
-fault   3, "align-user", "INT3 in ring 3 at all 16 values of RSP mod 16"
+fault   3, "align-user", "INT3 in ring 3 at all 16 of RSP mod 16"
         all_16  without_code, USER_TOP
 
-fault   3, "align-user-code", "#GP in ring 3 at all 16 values of RSP mod 16"
+fault   3, "align-user-code", "#GP in ring 3 at all 16 of RSP mod 16"
         all_16  with_code, USER_TOP

@@ -22,7 +22,7 @@ expect  vector_number, .next_%[vector_number]
 
 ; 0 to 15 are not the local APIC's to send: SDM vol. 3, 10.5.2. One of them becomes the spurious
 ; vector meanwhile, so that 255 is one like the others.
-fault   0, "ipi-all", "an interrupt to each of the vectors 16 to 255", every_vector
+fault   0, "ipi-all", "an interrupt to each vector from 16 to 255", every_vector
         spurious_vector 15
 %assign vector_number 16
 %rep 240

@@ -17,7 +17,7 @@ fault   0, "cp-endbr64", "an indirect JMP to ENDBR64 passes", needs CET_IBT
         done
 
 ; Without S_CET.NO_TRACK_EN the prefix means nothing.
-fault   0, "cp-notrack", "an indirect JMP with a NOTRACK prefix that is not enabled", needs CET_IBT
+fault   0, "cp-notrack", "JMP with a NOTRACK prefix, not enabled", needs CET_IBT
         lea     rax, [rel .target]
         db      0x3E                    ; NOTRACK
         jmp     rax

@@ -13,7 +13,7 @@ routine .pass
         ret
 %endmacro
 
-fault   0, "db-exec", "an instruction breakpoint, passed with RFLAGS.RF"
+fault   0, "db-exec", "an instruction breakpoint, passed with RF"
         exec    0
 
 fault   0, "db-exec-dr1", "the same by DR1"
@@ -26,7 +26,7 @@ fault   0, "db-exec-dr3", "the same by DR3"
         exec    3
 
 ; Without RF the handler returns to the breakpoint, which fires again.
-fault   0, "db-exec-again", "an instruction breakpoint fires again without RFLAGS.RF"
+fault   0, "db-exec-again", "an instruction breakpoint again, without RF"
         breakpoint 0, .here, EXECUTE, 1
 .here:  nop
 .next:  done
@@ -51,7 +51,7 @@ routine .pass
         ret
 
 ; The instruction after MOV SS cannot be broken at: SDM vol. 3, 6.8.3.
-fault   0, "db-exec-movss", "an instruction breakpoint behind MOV SS does not fire"
+fault   0, "db-exec-movss", "no instruction breakpoint behind MOV SS"
         mov     ecx, ss
         breakpoint 0, .here, EXECUTE, 1
         mov     ss, ecx
@@ -60,7 +60,7 @@ fault   0, "db-exec-movss", "an instruction breakpoint behind MOV SS does not fi
 
 ; Both at once: the breakpoint comes first, the instruction's own fault when it runs.
 ; SDM vol. 3, table 6-2.
-fault   0, "db-exec-ud2", "an instruction breakpoint on UD2 comes before the #UD"
+fault   0, "db-exec-ud2", "an instruction breakpoint on UD2, then #UD"
         breakpoint 0, .here, EXECUTE, 1
 .here:  ud2
 .next:  done

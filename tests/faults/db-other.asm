@@ -30,7 +30,7 @@ expect  DB, .next, dr6 0
 fault   0, "db-icebp", "INT1, opcode F1, leaves DR6 alone"
         int1_opcode
 
-fault   3, "db-user-icebp", "INT1, opcode F1, in ring 3 through a gate of DPL 0"
+fault   3, "db-user-icebp", "INT1, opcode F1, through a gate of DPL 0"
         int1_opcode
 
 fault   0, "db-int1", "INT 1, opcode CD 01, leaves DR6 alone"
@@ -38,7 +38,7 @@ fault   0, "db-int1", "INT 1, opcode CD 01, leaves DR6 alone"
 .next:  done
 expect  DB, .next, dr6 0
 
-fault   3, "gp-user-int1", "INT 1, opcode CD 01, in ring 3 through a gate of DPL 0"
+fault   3, "gp-user-int1", "INT 1, opcode CD 01, through a gate of DPL 0"
 .here:  int     1
 .next:  done
 expect  GP, .here, code 1 << 3 | ERROR_IDT, then .next

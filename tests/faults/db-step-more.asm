@@ -31,7 +31,7 @@ routine .stop
         ret
 %endmacro
 
-fault   0, "db-step-int", "single step across INT n: the handler runs unstepped"
+fault   0, "db-step-int", "single step across INT n and its handler"
         step_over {int OWN_VECTOR}, OWN_VECTOR
 
 fault   3, "db-user-step-int3", "single step across INT3 in ring 3"
@@ -52,14 +52,14 @@ routine .stop
         ret
 %endmacro
 
-fault   0, "db-step-movss", "single step: no trap between MOV SS and its successor"
+fault   0, "db-step-movss", "single step: no trap behind MOV SS"
         step_movss
 
 fault   3, "db-user-step-movss", "the same in ring 3"
         step_movss
 
 ; Each iteration is a step. RIP stays at the instruction until the last one.
-fault   0, "db-step-rep", "single step through REP STOSB: a trap for each iteration"
+fault   0, "db-step-rep", "single step: each iteration of REP STOSB"
         mov     rdi, PAGE_SUPERVISOR
         mov     ecx, 3
         step

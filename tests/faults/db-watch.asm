@@ -19,7 +19,7 @@ fault   0, "db-watch-read", "a read of a doubleword watched for both"
 .next:  done
 expect  DB, .next, dr6 DR6_B1
 
-fault   0, "db-watch-write-read", "a read of a doubleword watched for writes does not fire"
+fault   0, "db-watch-write-read", "a read of what is watched for writes"
         breakpoint 0, WATCHED, WRITE, 4
         mov     rbx, WATCHED
         mov     ecx, [rbx]

@@ -1,7 +1,7 @@
 ; A fault is restartable: the handler mends the divisor, and the same DIV completes.
 %include "fault.inc"
 
-fault   0, "de-repair", "DIV by zero, mended by the handler and run again"
+fault   0, "de-repair", "DIV by zero, mended by the handler"
         xor     edx, edx
         xor     ecx, ecx
         mov     eax, 42

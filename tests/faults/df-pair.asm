@@ -1,6 +1,6 @@
 ; A fault while the CPU delivers a fault. The first one's gate is broken in a way that makes the
-; second. Both contributory (#DE #TS #NP #SS #GP), or a #PF followed by one of them or by another #PF:
-; a double fault, whose saved RIP here is that of the first. SDM vol. 3, table 6-5.
+; second. Both contributory (#DE #TS #NP #SS #GP), or a #PF followed by one of them or by another
+; #PF: a double fault, whose saved RIP here is that of the first. SDM vol. 3, table 6-5.
 %include "fault.inc"
 %include "tables.inc"
 
@@ -147,7 +147,7 @@ fault   0, "df-pf-ss", "#SS while #PF is delivered"
 fault   0, "df-pf-gp", "#GP while #PF is delivered"
         page_fault_pair GP
 
-fault   0, "df-pf-pf", "#PF while #PF is delivered: CR2 is the second one's"
+fault   0, "df-pf-pf", "#PF while #PF is delivered: the second CR2"
         second_PF VECTOR_PF
         first_PF
         done
@@ -174,8 +174,8 @@ routine .mend
         ret
 %endmacro
 
-fault   3, "df-user-rsp0-unmapped", "a trap of ring 3 with TSS.RSP0 on a not-present page"
+fault   3, "df-user-unmapped", "TSS.RSP0 on a not-present page"
         bad_rsp0 UNMAPPED
 
-fault   3, "df-user-rsp0-noncanonical", "a trap of ring 3 with TSS.RSP0 not canonical"
+fault   3, "df-user-noncanonical", "TSS.RSP0 that is not canonical"
         bad_rsp0 NONCANONICAL

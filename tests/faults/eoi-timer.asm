@@ -5,7 +5,7 @@
 
 %assign ROUNDS 100000000
 
-fault   0, "eoi-timer", "the timer ticks twice, so its interrupt has got its EOI"
+fault   0, "eoi-timer", "the timer ticks twice: it has got its EOI"
         kernel_call timer_ticks
         lea     rbx, [rax + 2]
         mov     r12d, ROUNDS

@@ -29,7 +29,7 @@ routine .tell
 
 %assign KEPT RFLAGS_DF | RFLAGS_AC | RFLAGS_ID | RFLAGS_CF
 
-fault   0, "flags-kernel", "RFLAGS is saved and restored; C runs with DF and AC clear", needs SMAP
+fault   0, "flags-kernel", "RFLAGS across a trap; DF and AC clear in C", needs SMAP
         set_rflags KEPT
         int3
 .next:  still_has KEPT
@@ -80,7 +80,7 @@ fault   3, "rf-user-trap", "a trap in ring 3 saves RFLAGS.RF as 0"
 expect  BP, .next, rflags_clear RFLAGS_RF
 
 ; An interrupt gate clears IF, a trap gate leaves it. IRETQ restores it in either case.
-fault   0, "gate-interrupt", "through an interrupt gate the handler runs with IF clear"
+fault   0, "gate-interrupt", "an interrupt gate clears IF"
         sti
         int3
 .next:  still_has RFLAGS_IF
@@ -92,7 +92,7 @@ fault   0, "gate-interrupt", "through an interrupt gate the handler runs with IF
 expect  BP, .next, rflags_set RFLAGS_IF, repair .tell
 tell_rflags
 
-fault   0, "gate-trap", "through a trap gate the handler runs with IF set"
+fault   0, "gate-trap", "a trap gate leaves IF set"
         gate_attributes VECTOR_BP, GATE_PRESENT | GATE_TRAP
         sti
         int3
@@ -105,7 +105,7 @@ fault   0, "gate-trap", "through a trap gate the handler runs with IF set"
 expect  BP, .next, rflags_set RFLAGS_IF, repair .tell
 tell_rflags
 
-fault   3, "gate-user-interrupt", "an interrupt gate clears IF for a trap of ring 3, too", interrupts
+fault   3, "gate-user-interrupt", "an interrupt gate clears IF, from ring 3", interrupts
         int3
 .next:  still_has RFLAGS_IF
         test    eax, RFLAGS_IF

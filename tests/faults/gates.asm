@@ -42,7 +42,7 @@ fault   0, "np-gate-int3", "INT3 through a not-present gate"
 .next:  done
 expect  NP, .here, code VECTOR_BP << 3 | ERROR_IDT, then .next
 
-fault   0, "np-gate-exception", "an exception through a not-present gate is #NP, no double fault"
+fault   0, "np-gate-exception", "an exception through a not-present gate"
         gate_attributes VECTOR_UD, GATE_INTERRUPT
         by_ud2  NP, UD_GATE
 
@@ -50,14 +50,14 @@ fault   0, "np-gate-irq", "an interrupt through a not-present gate"
         gate_attributes OWN_VECTOR, GATE_INTERRUPT
         by_ipi  NP, OWN_GATE | ERROR_EXT
 
-fault   3, "np-user-gate-int", "INT n in ring 3 through a not-present gate of DPL 3", prepare .break
+fault   3, "np-user-gate-int", "INT n through a not-present gate of DPL 3", prepare .break
         by_int  NP, OWN_GATE
 
 routine .break
         gate_attributes OWN_VECTOR, GATE_DPL3 | GATE_INTERRUPT
         ret
 
-fault   3, "np-user-gate-exception", "an exception of ring 3 through a not-present gate", prepare .break
+fault   3, "np-user-gate-exception", "an exception through a not-present gate", prepare .break
         by_ud2  NP, UD_GATE
 
 routine .break
@@ -86,11 +86,11 @@ fault   0, "gp-idt-limit-irq", "an interrupt beyond the limit of the IDT"
         idt_limit IDT_LIMIT_EXCEPTIONS
         by_ipi  GP, OWN_GATE | ERROR_EXT
 
-fault   0, "gp-gate-type", "INT n through a gate of no 64-bit type"
+fault   0, "gp-gate-type", "INT n through a gate of a bad type"
         gate_attributes OWN_VECTOR, GATE_BAD_TYPE
         by_int  GP, OWN_GATE
 
-fault   0, "gp-gate-type-exception", "an exception through a gate of no 64-bit type"
+fault   0, "gp-gate-type-exception", "an exception through a gate of a bad type"
         gate_attributes VECTOR_UD, GATE_BAD_TYPE
         by_ud2  GP, UD_GATE
 
@@ -99,7 +99,7 @@ fault   0, "gp-gate-null", "INT n through a gate with a null selector"
         gate_selector OWN_VECTOR, 0
         by_int  GP, 0
 
-fault   0, "gp-gate-null-exception", "an exception through a gate with a null selector: EXT alone"
+fault   0, "gp-gate-null-exception", "an exception, a gate with a null selector"
         gate_selector VECTOR_UD, 0
         by_ud2  GP, ERROR_EXT
 
@@ -107,32 +107,32 @@ fault   0, "gp-gate-data", "INT n through a gate to a data segment"
         gate_selector OWN_VECTOR, SELECTOR_KERNEL_DATA
         by_int  GP, SELECTOR_KERNEL_DATA
 
-fault   0, "gp-gate-user", "INT n through a gate to ring 3's code segment"
+fault   0, "gp-gate-user", "INT n through a gate to a ring 3 segment"
         gate_selector OWN_VECTOR, SELECTOR_USER_CODE
         by_int  GP, SELECTOR_USER_CODE - 3
 
-fault   0, "np-gate-segment", "INT n through a gate to a not-present code segment"
+fault   0, "np-gate-segment", "INT n, a gate to a not-present segment"
         spare_descriptor DESCRIPTOR_CODE & ~DESCRIPTOR_P
         gate_selector OWN_VECTOR, SELECTOR_SPARE
         by_int  NP, SELECTOR_SPARE
 
 ; The IST slot that the gate names lies beyond the limit of the TSS: #TS(TR).
-fault   0, "ts-ist-int", "INT n through an IST slot beyond the limit of the TSS"
+fault   0, "ts-ist-int", "INT n, an IST slot beyond the TSS limit"
         gate_ist OWN_VECTOR, SPARE_IST
         tss_limit TSS_IST1 + 8 * (SPARE_IST - 1) - 1
         by_int  TS, SELECTOR_TSS
 
-fault   0, "ts-ist-exception", "an exception through an IST slot beyond the limit of the TSS"
+fault   0, "ts-ist-exception", "an exception, an IST slot beyond the TSS"
         gate_ist VECTOR_UD, SPARE_IST
         tss_limit TSS_IST1 + 8 * (SPARE_IST - 1) - 1
         by_ud2  TS, SELECTOR_TSS | ERROR_EXT
 
-fault   0, "ts-ist-irq", "an interrupt through an IST slot beyond the limit of the TSS"
+fault   0, "ts-ist-irq", "an interrupt, an IST slot beyond the TSS"
         gate_ist OWN_VECTOR, SPARE_IST
         tss_limit TSS_IST1 + 8 * (SPARE_IST - 1) - 1
         by_ipi  TS, SELECTOR_TSS | ERROR_EXT
 
-fault   3, "ts-user-ist", "an exception of ring 3 through an IST slot beyond the limit", prepare .break
+fault   3, "ts-user-ist", "an exception, an IST slot beyond the TSS", prepare .break
         by_ud2  TS, SELECTOR_TSS | ERROR_EXT
 
 routine .break
@@ -141,7 +141,7 @@ routine .break
         ret
 
 ; The DPL of a gate is checked for INT n, and not for the same vector raised by the CPU.
-fault   3, "gp-user-int6", "ring 3 may raise #UD by UD2, but not by INT 6"
+fault   3, "gp-user-int6", "#UD may come by UD2, but not by INT 6"
 .here:  ud2
 .int:   int     6
 .next:  done

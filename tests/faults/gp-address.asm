@@ -13,7 +13,7 @@ expect  %1, .here, code 0, then .next
 fault   0, "gp-noncanonical-write", "a write to a non-canonical address"
         access  GP, mov [rax], ecx
 
-fault   3, "gp-user-noncanonical", "a read from a non-canonical address in ring 3"
+fault   3, "gp-user-noncanonical", "a read from a non-canonical address"
         access  GP, mov ecx, [rax]
 
 ; RBP as a base means SS.

@@ -2,7 +2,7 @@
 ; goes by the vector alone takes RIP for the code and everything above it for something else.
 %include "fault.inc"
 
-fault   0, "gp-int13", "INT 13 in ring 0: #GP's vector, without its code"
+fault   0, "gp-int13", "INT 13: #GP's vector, without its code"
         int     13
 .next:  done
 expect  GP, .next

@@ -41,7 +41,7 @@ fault   0, "gp-wrmsr-reserved", "WRMSR to IA32_EFER with a reserved bit"
         or      eax, EFER_RESERVED
         refused wrmsr
 
-fault   0, "gp-wrmsr-noncanonical", "WRMSR to IA32_FS_BASE with a non-canonical address"
+fault   0, "gp-wrmsr-noncanonical", "WRMSR of a non-canonical IA32_FS_BASE"
         mov     ecx, IA32_FS_BASE
         xor     eax, eax
         mov     edx, NONCANONICAL_HIGH

@@ -22,7 +22,7 @@ fault   0, "irq-sti-cli", "STI; CLI: no interrupt comes"
         done
 expect  OWN_VECTOR, .here
 
-fault   0, "irq-popf", "POPF that sets IF: the interrupt comes at once"
+fault   0, "irq-popf", "POPF that sets IF: it comes at once"
         ipi     OWN_VECTOR
         pushfq
         or      qword [rsp], RFLAGS_IF
@@ -32,7 +32,7 @@ fault   0, "irq-popf", "POPF that sets IF: the interrupt comes at once"
         done
 expect  OWN_VECTOR, .here
 
-fault   0, "irq-iret", "IRETQ that sets IF: the interrupt comes at its target"
+fault   0, "irq-iret", "IRETQ that sets IF: it comes at the target"
         ipi     OWN_VECTOR
         mov     rbx, rsp
         push    SELECTOR_KERNEL_DATA
@@ -47,7 +47,7 @@ fault   0, "irq-iret", "IRETQ that sets IF: the interrupt comes at its target"
         done
 expect  OWN_VECTOR, .here
 
-fault   0, "irq-hlt", "HLT is over when the interrupt comes: RIP is behind it"
+fault   0, "irq-hlt", "an interrupt that ends HLT: RIP is behind it"
         ipi     OWN_VECTOR
         sti
         hlt
@@ -55,8 +55,7 @@ fault   0, "irq-hlt", "HLT is over when the interrupt comes: RIP is behind it"
         done
 expect  OWN_VECTOR, .here
 
-fault   3, "irq-user", "an interrupt that is pending when ring 3 begins with IF set", prepare .send, \
-        interrupts
+fault   3, "irq-user", "an interrupt that waits for ring 3 to begin", prepare .send, interrupts
 .here:  nop
         done
 expect  OWN_VECTOR, .here, saved_cs SELECTOR_USER_CODE, stack KERNEL_STACK
@@ -84,7 +83,7 @@ fault   0, "irq-tpr", "the task priority holds an interrupt back"
 expect  OWN_VECTOR, .here
 
 ; The higher the vector, the sooner. The second one comes when the first handler has returned.
-fault   0, "irq-priority", "of two pending interrupts the one with the higher vector comes first"
+fault   0, "irq-priority", "of two interrupts the higher vector is first"
         ipi     OWN_VECTOR
         ipi     OWN_VECTOR + 16
         sti
@@ -117,7 +116,7 @@ interrupted TIMER
         jnz     %%full
 %endmacro
 
-fault   0, "irq-keyboard", "a byte from the keyboard, through the I/O APIC"
+fault   0, "irq-keyboard", "a byte from the keyboard, by the I/O APIC"
         wait_8042
         mov     al, I8042_WRITE_OUTPUT
         out     I8042_STATUS, al
@@ -135,7 +134,7 @@ interrupted KEYBOARD
 %assign IER_RECEIVED 1
 %assign IER_TRANSMITTER_EMPTY 2
 
-fault   0, "irq-serial", "COM1's transmitter is empty, through the I/O APIC"
+fault   0, "irq-serial", "COM1's transmitter is empty, by the I/O APIC"
         mov     edx, COM1_IER
         mov     al, IER_RECEIVED | IER_TRANSMITTER_EMPTY
         out     dx, al

@@ -52,7 +52,7 @@ fault   0, "iret-ss-not-present", "IRETQ to ring 3 with a not-present SS"
         spare_descriptor (DESCRIPTOR_DATA | DESCRIPTOR_DPL3) & ~DESCRIPTOR_P
         refused SS, SELECTOR_SPARE, SELECTOR_USER_CODE, SELECTOR_SPARE + 3
 
-fault   0, "iret-nt", "IRETQ with RFLAGS.NT: there are no nested tasks in 64-bit mode"
+fault   0, "iret-nt", "IRETQ with RFLAGS.NT"
         frame   SELECTOR_KERNEL_CODE, SELECTOR_KERNEL_DATA, RFLAGS_FIXED
         pushfq
         or      qword [rsp], RFLAGS_NT
@@ -93,7 +93,7 @@ fault   3, "iret-user-cs-kernel", "IRETQ from ring 3 to ring 0"
 
 ; A handler that spoils its own frame: the IRETQ of the entry path faults. Its frame lies where RSP
 ; was, and once it is mended the same IRETQ completes.
-fault   0, "iret-bad-frame", "a handler returns to a null CS: the entry path's IRETQ faults"
+fault   0, "iret-bad-frame", "a handler's null CS: the entry path's IRETQ"
         int3
 .next:  done
 expect  BP, .next, repair .spoil

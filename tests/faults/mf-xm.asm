@@ -29,13 +29,13 @@ expect  MF, .here, then .next
 fault   0, "mf-fwait", "FWAIT after an unmasked x87 error"
         x87_error fwait
 
-fault   0, "mf-x87", "the next x87 instruction after an unmasked error"
+fault   0, "mf-x87", "the x87 instruction after an unmasked error"
         x87_error fld1
 
 fault   3, "mf-user-fwait", "FWAIT after an unmasked x87 error, in ring 3"
         x87_error fwait
 
-fault   3, "mf-user-x87", "the next x87 instruction after an unmasked error, in ring 3"
+fault   3, "mf-user-x87", "the x87 instruction after an unmasked error"
         x87_error fld1
 
 ; SSE reports at the instruction itself.

@@ -20,7 +20,7 @@ fault   0, "nm-ts-fwait", "FWAIT with CR0.TS and CR0.MP"
 fault   0, "nm-em", "an x87 instruction with CR0.EM"
         unavailable CR0_EM, fnop
 
-fault   0, "nm-ts-fwait-mp", "FWAIT with CR0.TS, but without CR0.MP, does nothing"
+fault   0, "nm-ts-fwait-mp", "FWAIT with CR0.TS, but without CR0.MP"
         fninit
         mov     rax, cr0
         and     rax, ~CR0_MP

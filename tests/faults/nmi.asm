@@ -1,5 +1,5 @@
-; The non-maskable interrupt: it comes with IF clear, and blocks others until the next IRETQ, whoever
-; executes it.
+; The non-maskable interrupt: it comes with IF clear, and blocks others until the next IRETQ,
+; whoever executes it.
 %include "fault.inc"
 %include "tables.inc"
 
@@ -47,7 +47,7 @@ routine .send
         ud2
 .waits: ret
 
-fault   0, "nmi-unblocked", "an IRETQ inside the handler lets the second NMI in"
+fault   0, "nmi-unblocked", "IRETQ in the handler lets the second NMI in"
         nmi
         wait_a_moment
         done

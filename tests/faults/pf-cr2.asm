@@ -32,7 +32,7 @@ fault   3, "pf-user-push", "PUSH onto a not-present page"
 expect  PF, .here, code PF_U | PF_W, cr2 PAGE_USER - 8, saved_rsp PAGE_USER, then .next
 
 ; The call itself succeeds: its return address is on the stack.
-fault   3, "pf-user-call", "CALL of a not-present page: RIP and CR2 are the target"
+fault   3, "pf-user-call", "CALL of a not-present page"
         mov     rbx, rsp
         mov     eax, PAGE_NOT_PRESENT + 0x40
         call    rax

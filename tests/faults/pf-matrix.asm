@@ -32,13 +32,13 @@ fault   0, "pf-read-not-present", "a read of a not-present page"
 fault   0, "pf-write-not-present", "a write to a not-present page"
         write   PAGE_NOT_PRESENT + 0xFFF, PF_W
 
-fault   0, "pf-rmw-not-present", "a read-modify-write of a not-present page is a write"
+fault   0, "pf-rmw-not-present", "ADD to a not-present page is a write"
         access  PAGE_NOT_PRESENT, PF_W, add [rax], cl
 
 fault   0, "pf-fetch-not-present", "a fetch from a not-present page"
         fetch   PAGE_NOT_PRESENT, PF_I
 
-fault   0, "pf-write-readonly-no-wp", "a write to a read-only page without CR0.WP is allowed"
+fault   0, "pf-write-readonly-no-wp", "a write to a read-only page, CR0.WP clear"
         clear_wp
         mov     rax, PAGE_READ_ONLY
         mov     [rax], cl
@@ -66,16 +66,16 @@ fault   3, "pf-user-fetch-nx", "a fetch from a no-execute page in ring 3"
         fetch   PAGE_USER, PF_P | PF_U | PF_I
 
 ; A reserved bit is set in the entry. The page counts as present.
-fault   0, "pf-read-reserved", "a read through an entry with a reserved bit"
+fault   0, "pf-read-reserved", "a read, an entry with a reserved bit"
         read    PAGE_RESERVED + 8, PF_P | PF_RSVD
 
-fault   0, "pf-write-reserved", "a write through an entry with a reserved bit"
+fault   0, "pf-write-reserved", "a write, an entry with a reserved bit"
         write   PAGE_RESERVED + 8, PF_P | PF_RSVD | PF_W
 
-fault   3, "pf-user-read-reserved", "a read through an entry with a reserved bit in ring 3"
+fault   3, "pf-user-read-reserved", "a read, an entry with a reserved bit"
         read    PAGE_USER_RESERVED + 8, PF_P | PF_RSVD | PF_U
 
-fault   3, "pf-user-write-reserved", "a write through an entry with a reserved bit in ring 3"
+fault   3, "pf-user-write-reserved", "a write, an entry with a reserved bit"
         write   PAGE_USER_RESERVED + 8, PF_P | PF_RSVD | PF_U | PF_W
 
 ; Ring 0 and ring 3's pages.
@@ -95,8 +95,8 @@ fault   0, "pf-smap-stac", "accesses to a user page after STAC", needs SMAP
         mov     [rax], cl
         done
 
-; Protection keys: SDM vol. 3, 4.6.2. The entry's bits 62:59 are the key, PKRU denies its access (AD)
-; or its writes (WD).
+; Protection keys: SDM vol. 3, 4.6.2. The entry's bits 62:59 are the key, PKRU denies its access
+; (AD) or its writes (WD).
 %assign KEY 1
 %assign PTE_KEY KEY << 59
 %assign PKRU_AD 1 << 2 * KEY
@@ -118,25 +118,25 @@ routine .lock
         ret
 %endmacro
 
-fault   3, "pf-user-key-read", "a read that PKRU denies in ring 3", needs PKU, prepare .lock
+fault   3, "pf-user-key-read", "a read that PKRU denies", needs PKU, prepare .lock
         deny    PKRU_AD
         read    PAGE_USER + 4, PF_P | PF_U | PF_PK
 lock_page
 
-fault   3, "pf-user-key-write", "a write that PKRU denies in ring 3", needs PKU, prepare .lock
+fault   3, "pf-user-key-write", "a write that PKRU denies", needs PKU, prepare .lock
         deny    PKRU_WD
         mov     eax, PAGE_USER + 4
         mov     cl, [rax]               ; reading is allowed
         write   PAGE_USER + 4, PF_P | PF_U | PF_W | PF_PK
 lock_page
 
-fault   0, "pf-key-read", "a read of a user page that PKRU denies in ring 0", needs PKU, prepare .lock
+fault   0, "pf-key-read", "a read of a user page that PKRU denies", needs PKU, prepare .lock
         deny    PKRU_AD
         stac
         read    PAGE_USER + 4, PF_P | PF_PK
 lock_page
 
-fault   0, "pf-key-write", "a write to a user page that PKRU denies in ring 0", needs PKU, prepare .lock
+fault   0, "pf-key-write", "a write to a user page that PKRU denies", needs PKU, prepare .lock
         deny    PKRU_WD
         stac
         write   PAGE_USER + 4, PF_P | PF_W | PF_PK

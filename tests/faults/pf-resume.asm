@@ -11,7 +11,7 @@ routine .allow
         ret
 %endmacro
 
-fault   0, "pf-resume-read", "a read that completes when the handler has mapped the page"
+fault   0, "pf-resume-read", "a read, completed on a page now mapped"
         mov     rax, PAGE_NOT_PRESENT
         mov     ecx, -1
 .here:  mov     ecx, [rax]
@@ -22,7 +22,7 @@ fault   0, "pf-resume-read", "a read that completes when the handler has mapped 
 expect  PF, .here, code 0, cr2 PAGE_NOT_PRESENT, repair .allow
         allow   PAGE_NOT_PRESENT, PTE_P
 
-fault   3, "pf-user-resume-write", "a write in ring 3 that completes on a page made writable"
+fault   3, "pf-user-resume-write", "a write, completed on a page now writable"
         mov     eax, PAGE_USER_READ_ONLY
         mov     ecx, 0x12345678
 .here:  mov     [rax], ecx
@@ -36,7 +36,7 @@ expect  PF, .here, code PF_P | PF_U | PF_W, cr2 PAGE_USER_READ_ONLY, repair .all
 ; A string instruction keeps its progress in RCX, RSI and RDI, and goes on from there.
 %assign NEXT_PAGE PAGE_USER + 4096
 
-fault   3, "pf-user-resume-rep", "REP STOSB that completes on the page it ran into"
+fault   3, "pf-user-resume-rep", "REP STOSB, completed on a page now mapped"
         mov     edi, NEXT_PAGE - 3
         mov     ecx, 8
         mov     al, 0x5A

@@ -13,10 +13,10 @@ expect  %1, .here, code %3, then .next
 fault   0, "gp-ds-beyond", "MOV DS beyond the limit of the GDT"
         load    GP, SELECTOR_BEYOND, SELECTOR_BEYOND, mov ds, eax
 
-fault   3, "gp-user-ds-beyond", "the same in ring 3: the RPL is not in the code"
+fault   3, "gp-user-ds-beyond", "the same in ring 3: no RPL in the code"
         load    GP, SELECTOR_BEYOND + 3, SELECTOR_BEYOND, mov ds, eax
 
-fault   0, "gp-ds-ldt", "MOV DS out of an LDT that is not there: TI is in the code"
+fault   0, "gp-ds-ldt", "MOV DS out of an LDT that is not there"
         load    GP, 8 | ERROR_TI, 8 | ERROR_TI, mov ds, eax
 
 fault   3, "gp-user-ds-ldt", "the same in ring 3"
@@ -29,17 +29,17 @@ fault   0, "gp-ds-execute-only", "MOV DS with an execute-only code segment"
         spare_descriptor DESCRIPTOR_CODE & ~DESCRIPTOR_READ
         load    GP, SELECTOR_SPARE, SELECTOR_SPARE, mov ds, eax
 
-fault   3, "gp-user-ds-kernel", "MOV DS with the kernel's data segment in ring 3"
+fault   3, "gp-user-ds-kernel", "MOV DS with the kernel's data segment"
         load    GP, SELECTOR_KERNEL_DATA, SELECTOR_KERNEL_DATA, mov ds, eax
 
-fault   3, "gp-user-ss-kernel", "MOV SS with the kernel's data segment in ring 3"
+fault   3, "gp-user-ss-kernel", "MOV SS with the kernel's data segment"
         load    GP, SELECTOR_KERNEL_DATA, SELECTOR_KERNEL_DATA, mov ss, eax
 
 fault   3, "gp-user-ss-null", "MOV SS with a null selector in ring 3"
         load    GP, 0, 0, mov ss, eax
 
 ; Ring 0 of 64-bit mode may: after a ring change it is what the CPU itself loads.
-fault   0, "ss-null", "MOV SS with a null selector in ring 0 is allowed"
+fault   0, "ss-null", "MOV SS with a null selector is allowed"
         xor     eax, eax
         mov     ss, eax
         int3

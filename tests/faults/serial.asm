@@ -1,13 +1,13 @@
-; Faults during delivery that make no double fault: after a benign one (#UD, #BP, #NM, an interrupt),
-; and #PF after a contributory one, the second is delivered as itself and the first is forgotten;
-; whoever returns from it raises the first again. SDM vol. 3, table 6-5.
+; Faults during delivery that make no double fault: after a benign one (#UD, #BP, #NM, an
+; interrupt), and #PF after a contributory one, the second is delivered as itself and the first is
+; forgotten; whoever returns from it raises the first again. SDM vol. 3, table 6-5.
 %include "fault.inc"
 %include "tables.inc"
 
 %assign UNMAPPED PAGE_NOT_PRESENT + 0x800
 %assign NONCANONICAL 0x0000900000000000
 
-; pushes VECTOR: its gate leads to a stack that is not there.
+; unmapped_stack VECTOR, noncanonical_stack VECTOR: its gate leads to a stack that is not there.
 %macro unmapped_stack 1
         gate_ist %1, SPARE_IST
         spare_ist UNMAPPED
@@ -24,7 +24,7 @@ fault   0, "serial-ud-gp", "#GP while #UD is delivered is #GP"
 .next:  done
 expect  GP, .here, code SELECTOR_KERNEL_DATA | ERROR_EXT, then .next
 
-fault   0, "serial-bp-gp", "#GP while INT3 is delivered is #GP, without EXT"
+fault   0, "serial-bp-gp", "#GP while INT3 is delivered: no EXT"
         gate_selector VECTOR_BP, SELECTOR_KERNEL_DATA
 .here:  int3
 .next:  done
@@ -45,7 +45,7 @@ fault   0, "serial-ud-ss", "#SS while #UD is delivered is #SS"
 .next:  done
 expect  SS, .here, code ERROR_EXT, then .next
 
-fault   0, "serial-bp-ss", "#SS while INT3 is delivered is #SS, without EXT"
+fault   0, "serial-bp-ss", "#SS while INT3 is delivered: no EXT"
         noncanonical_stack VECTOR_BP
 .here:  int3
 .next:  done
@@ -87,7 +87,7 @@ fault   0, "serial-gp-pf", "#PF while #GP is delivered is #PF"
 expect  PF, .here, code PF_W, cr2 UNMAPPED - 8, then .next
 
 ; The first one comes again, once the second has been mended.
-fault   0, "serial-ud-again", "#UD comes again when the #NP of its gate has been mended"
+fault   0, "serial-ud-again", "#NP while #UD is delivered, then #UD again"
         gate_attributes VECTOR_UD, GATE_INTERRUPT
 .here:  ud2
 .next:  done

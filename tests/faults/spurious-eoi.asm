@@ -10,7 +10,7 @@ extern  isr_255_SPURIOUS
 %assign GATE_OFFSET_MIDDLE      6
 %assign GATE_OFFSET_HIGH        8
 
-fault   0, "spurious-eoi", "a spurious interrupt during another one, which must not get its EOI"
+fault   0, "spurious-eoi", "no EOI for a spurious interrupt in another"
         gate    OWN_VECTOR
         mov     rdx, .isr
         mov     [rax], dx

@@ -1,10 +1,10 @@
-; An interrupt that is there when the CPU is asked to take it, and gone when the CPU asks which it is.
-; The controller then gives its spurious vector, sets nothing in service, and wants no EOI.
+; An interrupt that is there when the CPU is asked to take it, and gone when the CPU asks which it
+; is. The controller then gives its spurious vector, sets nothing in service, and wants no EOI.
 %include "fault.inc"
 %include "tables.inc"
 
 ; The task priority is raised while the interrupt waits, and lowered again. SDM vol. 3, 10.9.
-fault   0, "spurious-lapic", "an interrupt that the task priority withdraws", every_vector
+fault   0, "spurious-lapic", "an interrupt that TPR withdraws", every_vector
         ipi     OWN_VECTOR
         mov     edi, LAPIC_TPR
         mov     esi, 0xFF
@@ -43,7 +43,7 @@ expect  OWN_VECTOR, .next
         out     PIC_DATA, al
 %endmacro
 
-fault   0, "spurious-pic", "a request to the 8259 that is masked before it is taken", every_vector
+fault   0, "spurious-pic", "a request withdrawn from the 8259", every_vector
         lint0   LVT_EXTINT
         pic_mask PIC_MASK_ALL_BUT_TIMER
         mov     ecx, 1000000

@@ -1,4 +1,5 @@
-; Which stack a trap uses, and what SS is then: null after a ring change, and untouched by IST alone.
+; Which stack a trap uses, and what SS is then: null after a ring change, and untouched by IST
+; alone.
 %include "fault.inc"
 %include "tables.inc"
 
@@ -12,7 +13,7 @@ routine .look
         ret
 %endmacro
 
-fault   0, "stack-kernel", "a trap of ring 0 stays on its stack and keeps SS"
+fault   0, "stack-kernel", "a trap of ring 0 keeps its stack and SS"
 .here:  ud2
 .next:  done
 expect  UD, .here, stack KERNEL_STACK, saved_cs SELECTOR_KERNEL_CODE, \
@@ -20,7 +21,7 @@ expect  UD, .here, stack KERNEL_STACK, saved_cs SELECTOR_KERNEL_CODE, \
 expect  BP, .inside, stack KERNEL_STACK, saved_ss SELECTOR_KERNEL_DATA
 look_inside
 
-fault   3, "stack-user", "a trap of ring 3 goes to TSS.RSP0 and makes SS null"
+fault   3, "stack-user", "a trap of ring 3: RSP0, and SS is null"
 .here:  ud2
 .next:  done
 expect  UD, .here, stack KERNEL_STACK, saved_cs SELECTOR_USER_CODE, \
@@ -28,7 +29,7 @@ expect  UD, .here, stack KERNEL_STACK, saved_cs SELECTOR_USER_CODE, \
 expect  BP, .inside, stack KERNEL_STACK, saved_ss 0
 look_inside
 
-fault   0, "stack-ist", "a gate with an IST slot switches stacks within ring 0 and keeps SS"
+fault   0, "stack-ist", "an IST stack within ring 0 keeps SS"
         gate_ist VECTOR_UD, MC_IST
 .here:  ud2
 .next:  done
@@ -36,7 +37,7 @@ expect  UD, .here, stack MC_STACK, saved_ss SELECTOR_KERNEL_DATA, repair .look, 
 expect  BP, .inside, stack MC_STACK, saved_ss SELECTOR_KERNEL_DATA
 look_inside
 
-fault   3, "stack-user-ist", "a gate with an IST slot goes before TSS.RSP0", prepare .set
+fault   3, "stack-user-ist", "an IST slot goes before TSS.RSP0", prepare .set
 .here:  ud2
 .next:  done
 expect  UD, .here, stack MC_STACK, saved_ss SELECTOR_USER_DATA, repair .look, then .next
@@ -48,7 +49,7 @@ routine .set
         ret
 
 ; Each trap on an IST stack begins at its top: what lay there is lost. Here it is done with.
-fault   0, "stack-ist-twice", "two traps one after the other begin at the same top"
+fault   0, "stack-ist-twice", "two traps in a row begin at the same IST top"
         gate_ist VECTOR_BP, MC_IST
         int3
 .first: int3

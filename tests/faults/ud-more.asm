@@ -34,7 +34,7 @@ fault   0, "ud-push-es", "PUSH ES, which 64-bit mode has not"
 fault   0, "ud-mov-cs", "MOV CS"
         undefined db 0x8E, 0xC8
 
-fault   0, "ud-mov-cr1", "MOV from CR1, a control register that does not exist"
+fault   0, "ud-mov-cr1", "MOV from CR1, which does not exist"
         undefined db 0x0F, 0x20, 0xC8
 
 fault   0, "ud-rsm", "RSM outside of system management mode"

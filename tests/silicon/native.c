@@ -142,7 +142,6 @@ int main(void)
         mmap(NULL, sizeof(*outcome), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (outcome == MAP_FAILED)
         return EXIT_FAILURE;
-    native_world_init();
     for (const struct fault *fault = faults_start; fault < faults_end; fault++)
         if (fault->ring == 3)
             run(fault, outcome);

@@ -66,12 +66,25 @@ static uint16_t saved_ss(const mcontext_t *context)
     return (uint16_t)(context->gregs[REG_CSGSFS] >> 48);
 }
 
+/// A selector in it as a kernel selector.
+static uint64_t error_code(const mcontext_t *context)
+{
+    uint64_t code = (uint64_t)context->gregs[REG_ERR];
+    switch (context->gregs[REG_TRAPNO]) {
+    case VECTOR_NP:
+    case VECTOR_SS:
+    case VECTOR_GP:
+        return native_selector((uint16_t)code);
+    }
+    return code;
+}
+
 /// Linux tells of DR6 only whether BS was set, as the signal's code.
 static struct native_trap take(const siginfo_t *signal, const mcontext_t *context)
 {
     return (struct native_trap){
         .vector = (uint64_t)context->gregs[REG_TRAPNO],
-        .error_code = (uint64_t)context->gregs[REG_ERR],
+        .error_code = error_code(context),
         .rip = (uint64_t)context->gregs[REG_RIP],
         .rflags = (uint64_t)context->gregs[REG_EFL],
         .rsp = (uint64_t)context->gregs[REG_RSP],
@@ -98,6 +111,8 @@ static void repair(void (*routine)(struct regs *regs), mcontext_t *context)
 #undef TO_REGS
     phase = REPAIRING;
     routine(&regs);
+    if (!native_carry_out())
+        give_up("Linux does not change the page as its handler does");
     phase = RUNNING;
 #define FROM_REGS(field, name) context->gregs[REG_##name] = (greg_t)regs.field;
     REGISTERS(FROM_REGS)
@@ -137,9 +152,10 @@ static void on_signal(int number, siginfo_t *signal, void *argument)
     (void)number;
     switch (phase) {
     case PREPARING:
-        give_up("its preparation needs ring 0");
     case REPAIRING:
-        give_up("its handler needs ring 0");
+        if (native_emulate((uint64_t *)&context->gregs[REG_RIP], (uint64_t)context->gregs[REG_RDX]))
+            return;
+        give_up(phase == PREPARING ? "its preparation needs ring 0" : "its handler needs ring 0");
     case ENTERING:
         enter(context);
         return;
@@ -174,9 +190,12 @@ void native_run(const struct fault *fault, struct native_outcome *shared)
     outcome = shared;
     alarm(TIME_LIMIT);
     catch_signals();
+    native_world_init();
     phase = PREPARING;
     if (fault->prepare)
         fault->prepare();
+    if (!native_carry_out())
+        give_up("Linux does not change the page as its preparation does");
     phase = ENTERING;
     __builtin_trap(); // on_signal() makes it the jump to the entry's code
 }

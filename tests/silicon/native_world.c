@@ -1,5 +1,5 @@
 // The world of ring 3 as kernel/paging.c and kernel/gdt.c build it, as far as a Linux process may
-// have it: the pages to fault on, the stack, the segments.
+// have it: the pages to fault on, and the stack; and the ends of the entries.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,11 +9,6 @@
 #include "native.h"
 
 #define PAGE_SIZE 4096
-
-// Linux's GDT: arch/x86/include/asm/segment.h.
-#define LINUX_USER_CODE32 0x23
-#define LINUX_USER_DATA   0x2B
-#define LINUX_USER_CODE   0x33
 
 // What FAULT_PAGE says of a page: the protection that mmap() is to give, or that it has none for
 // it.
@@ -26,7 +21,6 @@
 #define OPCODE_MOV_EAX 0xB8
 #define OPCODE_INT     0xCD
 #define OFFSET_OF_INT  5
-#define FAR_JUMP_SIZE  6
 static const uint8_t ud2[] = {0x0F, 0x0B};
 
 static uint8_t *const code_start = (uint8_t *)user_text_start;
@@ -49,10 +43,29 @@ static void map(uint64_t address, size_t size, int protection)
 }
 
 /// A process has no supervisor's pages and no reserved bits: those stay unmapped.
+static int protection(unsigned access)
+{
+    if (!(access & PTE_US) || access & PTE_RESERVED)
+        return PROT_NONE;
+    return (int)(access >> 8) & (PROT_READ | PROT_WRITE | PROT_EXEC);
+}
+
+int native_page_protection(uint64_t address)
+{
+#define NOTE(text)
+#define FAULT_PAGE(name, page, access)                                                             \
+    if (address == (page))                                                                         \
+        return protection(access);
+#include "fault_pages.def"
+#undef FAULT_PAGE
+#undef NOTE
+    return PROT_NONE;
+}
+
 static void map_fault_page(uint64_t address, unsigned access)
 {
-    if (access & PTE_US && !(access & PTE_RESERVED))
-        map(address, PAGE_SIZE, (int)(access >> 8) & (PROT_READ | PROT_WRITE | PROT_EXEC));
+    if (protection(access) != PROT_NONE)
+        map(address, PAGE_SIZE, protection(access));
 }
 
 static void map_pages(void)
@@ -81,46 +94,10 @@ bool native_is_end(uint64_t rip)
            memcmp(at, ud2, sizeof(ud2)) == 0 && at[-OFFSET_OF_INT] == OPCODE_MOV_EAX;
 }
 
-/// Whether there is `jmp far [rel pointer]` at @at, by which an entry enters 32-bit code;
-/// *@selector is then where the pointer, 32 bits of offset and 16 of selector, has its selector.
-static bool is_far_jump(const uint8_t *at, uint8_t **selector)
-{
-    static const uint8_t opcode[] = {0xFF, 0x2D};
-    int32_t distance;
-    if (memcmp(at, opcode, sizeof(opcode)) != 0)
-        return false;
-    memcpy(&distance, at + sizeof(opcode), sizeof(distance));
-    *selector = (uint8_t *)at + FAR_JUMP_SIZE + distance + sizeof(uint32_t);
-    return *selector >= code_start && *selector + sizeof(uint16_t) <= code_end;
-}
-
-/// Lead them to Linux's segment for 32-bit code.
-static void replace_far_jumps(void)
-{
-    static const uint16_t theirs = SELECTOR_USER_CODE32, ours = LINUX_USER_CODE32;
-    uint8_t *selector;
-    for (uint8_t *at = code_start; at + FAR_JUMP_SIZE <= code_end; at++)
-        if (is_far_jump(at, &selector) && memcmp(selector, &theirs, sizeof(theirs)) == 0)
-            memcpy(selector, &ours, sizeof(ours));
-}
-
-uint16_t native_selector(uint16_t selector)
-{
-    switch (selector) {
-    case LINUX_USER_CODE32:
-        return SELECTOR_USER_CODE32;
-    case LINUX_USER_DATA:
-        return SELECTOR_USER_DATA;
-    case LINUX_USER_CODE:
-        return SELECTOR_USER_CODE;
-    }
-    return selector;
-}
-
 static void protect_code(int protection)
 {
-    size_t size = (size_t)(code_end - code_start);
-    check(mprotect(code_start, size, protection) == 0, "mprotect");
+    size_t size = (size_t)(user_text_end - user_text_start);
+    check(mprotect(user_text_start, size, protection) == 0, "mprotect");
 }
 
 void native_world_init(void)
@@ -128,8 +105,7 @@ void native_world_init(void)
     map_pages();
     protect_code(PROT_READ | PROT_WRITE);
     replace_ends();
-    replace_far_jumps();
+    native_replace_selectors();
     protect_code(PROT_READ | PROT_EXEC);
-    // 32-bit code addresses its data through them.
-    __asm__ volatile("mov %0, %%ds\n\tmov %0, %%es" : : "r"(LINUX_USER_DATA) : "memory");
+    native_load_data_segments();
 }

@@ -18,7 +18,7 @@ $(SILICON)/fuzz: $(FUZZ_OBJECTS) $(STUBS) $(SILICON)/fuzz-objects
 $(SILICON)/fuzz-objects: FORCE
 	$(call write_if_changed,"$(STUBS)")
 
-NATIVE_OBJECTS := $(patsubst %,$(SILICON)/%.c.o,native native_run native_world)
+NATIVE_OBJECTS := $(patsubst %,$(SILICON)/%.c.o,native native_kernel native_run native_segments native_world)
 CATALOGUE := $(filter $(BUILD)/tests/faults/% $(OWN)/%,$(OBJECTS))
 
 # Entries of ring 0 name symbols of the kernel, and do not run here.

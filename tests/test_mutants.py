@@ -1,0 +1,36 @@
+"""A sample of the mutants of the interrupt path, always the same one: `make mutate` tries all."""
+
+from __future__ import annotations
+
+import os
+import random
+
+import pytest
+
+import mutants
+import mutate
+from museum import Tree
+from mutants import Mutant
+
+EVERY = mutants.mutants()
+EQUIVALENTS = mutants.equivalents()
+SEED, SIZE = 1, 40
+
+
+@pytest.fixture(scope="session")
+def tree() -> Tree:
+    """A worker's own copy of the tree."""
+    return Tree(f"mutants/{os.environ.get('PYTEST_XDIST_WORKER', 'main')}")
+
+
+@pytest.mark.parametrize("mutant", random.Random(SEED).sample(EVERY, SIZE), ids=lambda m: m.name)
+def test_it_is_killed(mutant: Mutant, tree: Tree) -> None:
+    killer, found = mutate.kill(tree, mutant)
+    if mutant.name in EQUIVALENTS:
+        assert not killer, f"no equivalent: {found}"
+    else:
+        assert killer, "it survives"
+
+
+def test_every_equivalent_is_one_of_the_mutants() -> None:
+    assert EQUIVALENTS.keys() - {mutant.name for mutant in EVERY} == set()
