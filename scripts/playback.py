@@ -12,8 +12,6 @@ from pathlib import Path
 
 from machine import POWER_OFF, POWER_OFF_AFTER_FAILURE, qemu_command
 
-BOOT_TIMEOUT = 5  # seconds: a kernel boots in one
-
 ENDINGS = {POWER_OFF: "powered off", POWER_OFF_AFTER_FAILURE: "powered off after a failure"}
 HALTED = b"System Halted."
 
@@ -42,12 +40,15 @@ def _listen(process: subprocess.Popen[bytes], timeout: float) -> tuple[bytes, st
     return said, "stopped: it hangs"
 
 
-def play(iso: Path, timeout: float = BOOT_TIMEOUT, witness: bool = False) -> Played:
-    """Boot @iso, for @timeout seconds at most; with @witness QEMU logs each trap."""
+def play(iso: Path, timeout: float, exact: bool = True, witness: bool = False) -> Played:
+    """Boot @iso, for @timeout seconds at most. If @exact, time goes by the instructions executed,
+    so that each run is the same whatever the load. With @witness QEMU logs each trap."""
     with tempfile.TemporaryDirectory(prefix="barestub-") as directory:
         log = Path(directory, "int.log")
         command = qemu_command(str(iso), uefi=False, directory=directory)
         command += ["-display", "none", "-serial", "stdio"]
+        if exact:
+            command += ["-icount", "shift=3,sleep=off"]
         if witness:
             command += ["-d", "int,cpu_reset", "-D", str(log)]
         with subprocess.Popen(

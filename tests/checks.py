@@ -63,7 +63,8 @@ def check(tree: Tree, catch: Catch) -> str:
 
 def check_all(tree: Tree) -> str:
     """The whole catalogue, in QEMU."""
-    played = play(tree.make("run.iso", run="check; poweroff"), CHECK_ALL_TIMEOUT)
+    # Not exactly: the single step of a REP instruction is wrong then, in QEMU 7.2.
+    played = play(tree.make("run.iso", run="check; poweroff"), CHECK_ALL_TIMEOUT, exact=False)
     plan = PLAN.search(played.text)
     came = len(POINT.findall(played.text))
     if plan is None or came < int(plan[1]):

@@ -1,4 +1,5 @@
-"""A sample of the mutants of the interrupt path, always the same one: `make mutate` tries all."""
+"""A sample of the mutants of the interrupt path, always the same one: `make mutate` tries all, and
+the equivalents too."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from mutants import Mutant
 
 EVERY = mutants.mutants()
 EQUIVALENTS = mutants.equivalents()
+WRONG = [mutant for mutant in EVERY if mutant.name not in EQUIVALENTS]
 SEED, SIZE = 1, 40
 
 
@@ -23,13 +25,10 @@ def tree() -> Tree:
     return Tree(f"mutants/{os.environ.get('PYTEST_XDIST_WORKER', 'main')}")
 
 
-@pytest.mark.parametrize("mutant", random.Random(SEED).sample(EVERY, SIZE), ids=lambda m: m.name)
+@pytest.mark.parametrize("mutant", random.Random(SEED).sample(WRONG, SIZE), ids=lambda m: m.name)
 def test_it_is_killed(mutant: Mutant, tree: Tree) -> None:
-    killer, found = mutate.kill(tree, mutant)
-    if mutant.name in EQUIVALENTS:
-        assert not killer, f"no equivalent: {found}"
-    else:
-        assert killer, "it survives"
+    killer, _ = mutate.kill(tree, mutant)
+    assert killer, "it survives"
 
 
 def test_every_equivalent_is_one_of_the_mutants() -> None:

@@ -13,10 +13,12 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 
 import pytest
 
+import catalogue
 from trapline import Fields
 
 ROOT = Path(__file__).parent.parent
@@ -27,6 +29,8 @@ MODELS = {"qemu": "QEMU", "bochs": "Bochs", "silicon": "Silicon"}
 
 PASS, DEVIATION, NOT_APPLICABLE, FAILURE = "pass", "deviation", "not applicable", "FAILED"
 VERDICTS = (PASS, DEVIATION, NOT_APPLICABLE, FAILURE)
+
+SHOWN_TRAPS = 4  # in the column of the architecture
 
 HEADING = """\
 # Who does what the architecture says
@@ -121,9 +125,20 @@ def _table(results: dict[str, dict[str, dict]]) -> str:
     for case in sorted({case for cases in results.values() for case in cases}):
         seen = [cases.get(case) for cases in results.values()]
         expected = next((r["expected"] for r in seen if r and r["expected"]), [])
-        due = "; then ".join(_due(trap, mnemonics) for trap in expected) or "no trap"
+        due = _in_short([_due(trap, mnemonics) for trap in expected])
+        if catalogue.is_fatal(case):
+            due = "the machine resets"
         lines.append(f"| {case} | {due} | " + " | ".join(map(_cell, seen)) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _in_short(traps: list[str]) -> str:
+    """Say what is due in one cell, however many traps there are."""
+    runs = [(trap, len(list(same))) for trap, same in groupby(traps)]
+    words = [f"{count} times {trap}" if count > 1 else trap for trap, count in runs]
+    if len(words) > SHOWN_TRAPS:
+        words = [*words[: SHOWN_TRAPS - 1], f"{len(words) - SHOWN_TRAPS + 1} more"]
+    return "; then ".join(words) or "no trap"
 
 
 def _due(trap: Fields, mnemonics: dict[int, str]) -> str:

@@ -80,6 +80,7 @@ class EndChecks(Checks):
         what = f"{near} as an address" if near else self._address_kind(value)
         yield self.finding("wild-access", f"`{self.text(moment.pc)}` uses {what}", moment)
 
+    @staticmethod
     def _address_kind(value: int) -> str:
         return "an unmapped address" if is_canonical(value) else "a non-canonical address"
 

@@ -30,7 +30,7 @@ examples:
   stublint kernel.elf --table isr0 --stride 16 ... one every 16 bytes
   stublint stubs.o entry.o                     objects; what they do not define is C
   stublint --boot kernel.iso                   boots it in QEMU, lints what the CPU would run
-  stublint --qmp /tmp/qmp.sock                 a QEMU that runs already (-qmp unix:PATH,server)
+  stublint --qmp qmp.sock                      a QEMU that runs already (-qmp unix:PATH,server)
   stublint kernel.elf --idt-image idt.bin      gates from a dump of the IDT
 
 allow-file: a line `rule:vectors  reason` each, such as

@@ -112,18 +112,27 @@ class Contract:
         return list(_without_consequences(found))
 
     def locate(self, groups: list[Group]) -> None:
-        """Move findings on registers from the return to the instruction that did it."""
+        """Bring the first finding of each group to its very instruction, with the stack there:
+        findings on registers are made at the return, those on stores without a picture."""
         for group in groups:
             first = group.first
-            if first.rule in ("register-lost", "registers-swapped") and first.trace:
-                trace = self._runner.run(first.trace.entry, first.trace.variant, watch=True)
-                lost = [n for n in GENERAL if trace.end.moment.registers[n]
-                        != trace.values.registers[n]]  # fmt: skip
-                moment = trace.last_change(lost)
-                if moment is not None:
-                    first.trace, first.moment = trace, moment
-                    for finding in [f for f in group.findings if f.pc == first.pc]:
-                        finding.pc = moment.pc
+            if first.trace is None or first.moment is None:
+                continue
+            about_registers = first.rule in ("register-lost", "registers-swapped")
+            if not about_registers and first.moment.stack:
+                continue
+            trace = self._runner.run(first.trace.entry, first.trace.variant, watch=True)
+            before = self._culprit(trace) if about_registers else trace.watched_at(first.moment)
+            if before is not None:
+                first.trace, first.moment = trace, before
+                for finding in [f for f in group.findings if f.pc == first.pc]:
+                    finding.pc = before.pc
+
+    @staticmethod
+    def _culprit(trace: Trace) -> Moment | None:
+        """Return the moment before the instruction that gave a register its wrong value."""
+        now, before = trace.end.moment.registers, trace.values.registers
+        return trace.last_change([name for name in GENERAL if now[name] != before[name]])
 
     def _guess_selectors(self, entries: list[Entry]) -> tuple[int, int, int, int]:
         """Return the usual selectors, with those that a stub compares the saved CS to."""

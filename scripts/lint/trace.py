@@ -109,6 +109,11 @@ class Trace:
                 return before
         return None
 
+    def watched_at(self, moment: Moment) -> Moment | None:
+        """Return what was watched before the instruction that @moment is at."""
+        return next((m for m in reversed(self.watched)
+                     if m.pc == moment.pc and m.position <= moment.position), None)  # fmt: skip
+
     @property
     def frame_address(self) -> int:
         """Where the CPU put rip."""

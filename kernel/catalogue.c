@@ -1,0 +1,44 @@
+// Looking things up in the catalogue.
+#include "catalogue.h"
+
+#include "string.h"
+
+extern const struct fault faults_start[], faults_end[];
+extern const struct expectation expectations_start[], expectations_end[];
+
+const struct fault *fault_first(void)
+{
+    return faults_start;
+}
+
+const struct fault *fault_end(void)
+{
+    return faults_end;
+}
+
+const struct fault *fault_find(const char *name)
+{
+    for (const struct fault *fault = faults_start; fault < faults_end; fault++)
+        if (strcmp(fault->name, name) == 0)
+            return fault;
+    return NULL;
+}
+
+const struct expectation *fault_expectation(const struct fault *fault,
+                                            const struct expectation *after)
+{
+    const struct expectation *next = after ? after + 1 : expectations_start;
+    for (; next < expectations_end; next++)
+        if (next->fault == fault)
+            return next;
+    return NULL;
+}
+
+const struct expectation *fault_expected_trap(const struct fault *fault, size_t number)
+{
+    const struct expectation *expected = NULL;
+    while ((expected = fault_expectation(fault, expected)))
+        if (!(expected->flags & EXPECT_INTERRUPTED) && number-- == 0)
+            return expected;
+    return NULL;
+}

@@ -1,0 +1,299 @@
+// The monitor's commands around the catalogue: raising faults and telling what was seen.
+#include "fault_commands.h"
+
+#include <stdbool.h>
+
+#include "commands.h"
+#include "describe.h"
+#include "deviations.h"
+#include "faults.h"
+#include "frame.h"
+#include "print.h"
+#include "report.h"
+#include "suggest.h"
+#include "symbols.h"
+#include "x86.h"
+
+static const char *fault_name(size_t index)
+{
+    const struct fault *fault = fault_first() + index;
+    return fault < fault_end() ? fault->name : NULL;
+}
+
+/// The entry called @name; where there is none, say so and what is near.
+static const struct fault *need_fault(const char *name)
+{
+    const struct fault *fault = fault_find(name);
+    if (fault)
+        return fault;
+    if (name[0] == '\0')
+        print("Which fault?");
+    else
+        print("There is no fault \"%s\".", name);
+    if (name[0])
+        suggest(name, fault_name);
+    print(" `list` names them all.\n");
+    command_failed();
+    return NULL;
+}
+
+/// Whether this machine shows it as the architecture says, as far as we know.
+static bool is_seen_here(const struct fault *fault)
+{
+    return cpu_has(fault->needs) && deviation_reason(fault->name) == NULL;
+}
+
+/// Where it can be seen instead.
+static void print_where(const struct fault *fault)
+{
+    const struct emulator *emulator = deviation_free(fault->name, fault->needs);
+    if (emulator)
+        print("            Run this under %s: `%s`\n", emulator->name, emulator->command);
+    else
+        print("            No emulator that we know shows it.\n");
+}
+
+void command_list(char *argument)
+{
+    (void)argument;
+    bool any_elsewhere = false;
+    for (const struct fault *fault = fault_first(); fault < fault_end(); fault++) {
+        bool is_here = is_seen_here(fault);
+        any_elsewhere |= !is_here;
+        print("%c %-24s ring %u  %s\n", is_here ? ' ' : '*', fault->name, fault->ring,
+              fault->summary);
+    }
+    if (any_elsewhere)
+        print("* not seen here as the architecture has it; `raise` tells why, and where it is.\n");
+}
+
+static void print_expected(const struct expectation *expected)
+{
+    char rip[56];
+    print("  expected  %s, ", report_vector(expected->vector));
+    if (expected->flags & EXPECT_INTERRUPTED) {
+        print("at least once\n");
+        return;
+    }
+    print(expected->flags & EXPECT_CODE ? "error 0x%x\n" : "no error code\n", expected->error_code);
+    symbols_describe(expected->rip, rip, sizeof(rip));
+    print("            at %s", expected->flags & EXPECT_ANYWHERE ? "any instruction" : rip);
+    if (expected->flags & EXPECT_CR2)
+        print(", CR2 0x%lx", expected->cr2);
+    if (expected->flags & EXPECT_DR6)
+        print(", DR6 causes 0x%lx", expected->dr6);
+    print("\n");
+}
+
+static void print_expect_line(const struct fault *fault, const struct expectation *expected)
+{
+    print("expect: name=%s ring=%u vector=%u", fault->name, fault->ring, expected->vector);
+    if (expected->flags & EXPECT_INTERRUPTED) {
+        print(" interrupted=1\n");
+        return;
+    }
+    print(expected->flags & EXPECT_CODE ? " error=0x%x" : " error=none", expected->error_code);
+    if (!(expected->flags & EXPECT_ANYWHERE))
+        print(" rip=0x%lx", expected->rip);
+    if (expected->flags & EXPECT_CR2)
+        print(" cr2=0x%lx", expected->cr2);
+    if (expected->flags & EXPECT_DR6)
+        print(" dr6=0x%lx", expected->dr6);
+    if (expected->flags & EXPECT_CS)
+        print(" cs=0x%x", expected->cs);
+    if (expected->flags & EXPECT_SS)
+        print(" ss=0x%x", expected->ss);
+    if (expected->flags & EXPECT_RSP)
+        print(" rsp=0x%lx", expected->rsp);
+    if (expected->rflags_set)
+        print(" rflags_set=0x%lx", expected->rflags_set);
+    if (expected->rflags_clear)
+        print(" rflags_clear=0x%lx", expected->rflags_clear);
+    print("\n");
+}
+
+static void print_seen(const struct record *seen)
+{
+    char words[72];
+    const struct regs *regs = &seen->regs;
+    print("  came      %s, ", report_vector(regs->vector));
+    print(seen->code_pushed ? "error 0x%lx\n" : "no error code\n", regs->error_code);
+    symbols_describe(regs->rip, words, sizeof(words));
+    print("            at %s", words);
+    if (regs->vector == VECTOR_PF)
+        print(", CR2 0x%lx", seen->cr2);
+    print("\n");
+    if (seen->code_pushed) {
+        describe_error(regs->vector, regs->error_code, words, sizeof(words));
+        print("            %s\n", words);
+    }
+    if (regs->vector == VECTOR_DB) {
+        describe_dr6(seen->dr6, words, sizeof(words));
+        print("            DR6 %s\n", words);
+    }
+}
+
+static void print_verdict(const struct outcome *outcome)
+{
+    switch (outcome->verdict) {
+    case PASS:
+        print("  verdict   as the architecture says\n");
+        break;
+    case FAIL:
+        print("  verdict   WRONG: %s\n", outcome->reason);
+        break;
+    case KNOWN:
+        print("  verdict   not as the architecture says: %s\n", outcome->reason);
+        break;
+    case SKIP:
+        print("  verdict   not run: %s\n", outcome->reason);
+        break;
+    }
+}
+
+static size_t kept_traps(const struct outcome *outcome)
+{
+    return outcome->count < TRAPS_LIMIT ? outcome->count : TRAPS_LIMIT;
+}
+
+/// The same for programs, a line each: what is due, what came, the verdict.
+static void print_machine_lines(const struct fault *fault, const struct outcome *outcome)
+{
+    static const char *const verdicts[] = {"pass", "fail", "known", "skip"};
+    const struct expectation *expected = NULL;
+    while ((expected = fault_expectation(fault, expected)))
+        print_expect_line(fault, expected);
+    for (size_t i = 0; i < kept_traps(outcome); i++)
+        record_print(&outcome->traps[i], fault->name);
+    print("result: name=%s %s%s%s\n", fault->name, verdicts[outcome->verdict],
+          outcome->reason[0] ? " " : "", outcome->reason);
+}
+
+void command_raise(char *argument)
+{
+    const struct fault *fault = need_fault(argument);
+    if (fault == NULL)
+        return;
+    print("%s, ring %u: %s\n", fault->name, fault->ring, fault->summary);
+    const struct expectation *expected = NULL;
+    while ((expected = fault_expectation(fault, expected)))
+        print_expected(expected);
+    if (fault->flags & FAULT_FATAL)
+        print("  expected  shutdown: the machine resets\n");
+    const struct outcome *outcome = fault_run(fault);
+    for (size_t i = 0; i < kept_traps(outcome); i++)
+        print_seen(&outcome->traps[i]);
+    print_verdict(outcome);
+    if (outcome->verdict == KNOWN)
+        print("            %s: %s\n", emulator_name(), deviation_reason(fault->name));
+    if (!is_seen_here(fault))
+        print_where(fault);
+    print_machine_lines(fault, outcome);
+    if (outcome->verdict == FAIL)
+        command_failed();
+}
+
+/// The last trap of the catalogue; where there is none, say so.
+static const struct record *need_trap(void)
+{
+    const struct record *record = fault_last_trap();
+    if (record == NULL)
+        print("No fault has been raised yet. Try `raise bp-int3`.\n");
+    return record;
+}
+
+void command_frame(char *argument)
+{
+    (void)argument;
+    const struct record *record = need_trap();
+    if (record)
+        frame_draw(record);
+}
+
+void command_regs(char *argument)
+{
+    (void)argument;
+    const struct record *record = need_trap();
+    if (record == NULL)
+        return;
+    report_event(&record->regs);
+    report_regs(&record->regs);
+    report_code(&record->regs);
+}
+
+/// Whether the tour can go on after it: not when an abort ends it.
+static bool is_recoverable(const struct fault *fault)
+{
+    if (fault->flags & FAULT_FATAL)
+        return false;
+    const struct expectation *expected = NULL;
+    while ((expected = fault_expectation(fault, expected)))
+        if (expected->flags & EXPECT_ABANDON)
+            return false;
+    return true;
+}
+
+/// What was seen first, in a few words.
+static void print_tour_line(const struct fault *fault, const struct outcome *outcome)
+{
+    static const char *const verdicts[] = {"", "WRONG: ", "known: ", "not run: "};
+    print("  %-24s ", fault->name);
+    if (outcome->verdict != PASS) {
+        print("%s%s\n", verdicts[outcome->verdict], outcome->reason);
+    } else if (outcome->count == 0) {
+        print("%s\n", fault->summary);
+    } else {
+        const struct record *seen = &outcome->traps[0];
+        print("%-34s", report_vector(seen->regs.vector));
+        print(seen->code_pushed ? " error 0x%lx\n" : " no code\n", seen->regs.error_code);
+    }
+}
+
+void command_tour(char *argument)
+{
+    (void)argument;
+    for (const struct fault *fault = fault_first(); fault < fault_end(); fault++) {
+        if (!is_recoverable(fault))
+            continue;
+        const struct outcome *outcome = fault_run(fault);
+        print_tour_line(fault, outcome);
+        if (outcome->verdict == FAIL)
+            command_failed();
+    }
+}
+
+/// KTAP, version 1: one line a fault; TODO marks a deviation of the emulator that is known.
+void command_check(char *argument)
+{
+    (void)argument;
+    size_t number = 0;
+    print("KTAP version 1\n1..%lu\n", (size_t)(fault_end() - fault_first()));
+    for (const struct fault *fault = fault_first(); fault < fault_end(); fault++) {
+        if (fault->flags & FAULT_FATAL) {
+            print("ok %lu %s # SKIP it resets the machine\n", ++number, fault->name);
+            continue;
+        }
+        const struct outcome *outcome = fault_run(fault);
+        bool ok = outcome->verdict == PASS || outcome->verdict == SKIP;
+        print("%s %lu %s", ok ? "ok" : "not ok", ++number, fault->name);
+        if (outcome->verdict == SKIP)
+            print(" # SKIP %s", outcome->reason);
+        if (outcome->verdict == KNOWN)
+            print(" # TODO %s: %s", emulator_name(), deviation_reason(fault->name));
+        print("\n");
+        if (outcome->verdict == FAIL) {
+            print("# %s\n", outcome->reason);
+            command_failed();
+        }
+    }
+}
+
+/// An unhandled trap: without the catalogue's handlers nobody expects it.
+void command_panic(char *argument)
+{
+    if (argument[0] == '\0')
+        __builtin_trap();
+    const struct fault *fault = need_fault(argument);
+    if (fault)
+        fault_run_unhandled(fault);
+}

@@ -1,0 +1,92 @@
+// The judgement: the first difference is the reason.
+#include "judge.h"
+
+#include "cpu.h"
+#include "print.h"
+#include "trap.h"
+#include "x86.h"
+
+/// Keep the first reason only: what follows a difference is its consequence.
+__attribute__((format(printf, 2, 3))) static void fail(struct outcome *outcome, const char *format,
+                                                       ...)
+{
+    if (outcome->verdict == FAIL)
+        return;
+    outcome->verdict = FAIL;
+    va_list arguments;
+    va_start(arguments, format);
+    print_to_v(outcome->reason, sizeof(outcome->reason), format, arguments);
+    va_end(arguments);
+}
+
+static void judge_frame(struct outcome *outcome, const struct record *seen,
+                        const struct expectation *expected)
+{
+    const struct regs *regs = &seen->regs;
+    if (seen->address % 16 != 0)
+        fail(outcome, "the CPU's frame does not hang from an aligned top: regs at 0x%lx",
+             seen->address);
+    if (expected->flags & EXPECT_CS && regs->cs != expected->cs)
+        fail(outcome, "CS 0x%lx, not 0x%x", regs->cs, expected->cs);
+    if (expected->flags & EXPECT_SS && regs->ss != expected->ss)
+        fail(outcome, "SS 0x%lx, not 0x%x", regs->ss, expected->ss);
+    if (expected->flags & EXPECT_RSP && regs->rsp != expected->rsp)
+        fail(outcome, "RSP 0x%lx, not 0x%lx", regs->rsp, expected->rsp);
+    if (~regs->rflags & expected->rflags_set)
+        fail(outcome, "RFLAGS 0x%lx without 0x%lx", regs->rflags, expected->rflags_set);
+    if (regs->rflags & expected->rflags_clear)
+        fail(outcome, "RFLAGS 0x%lx with some of 0x%lx", regs->rflags, expected->rflags_clear);
+    const struct stack *stack = cpu_stack(seen->address);
+    if (expected->stack && (stack == NULL || stack->low != expected->stack))
+        fail(outcome, "on the %s", stack ? stack->name : "wrong stack");
+}
+
+/// The status bits of DR6: SDM vol. 3, 17.2.3.
+static uint64_t dr6_causes(uint64_t dr6)
+{
+    return dr6 & (DR6_B0 | DR6_B1 | DR6_B2 | DR6_B3 | DR6_BD | DR6_BS | DR6_BT);
+}
+
+static void judge_trap(struct outcome *outcome, const struct record *seen,
+                       const struct expectation *expected)
+{
+    const struct regs *regs = &seen->regs;
+    bool expects_code = expected->flags & EXPECT_CODE;
+    if (regs->vector != expected->vector)
+        fail(outcome, "vector %u, not %u", regs->vector, expected->vector);
+    if (seen->code_pushed != expects_code)
+        fail(outcome, "%s error code was pushed", expects_code ? "no" : "an");
+    if (expects_code && regs->error_code != expected->error_code)
+        fail(outcome, "error code 0x%lx, not 0x%x", regs->error_code, expected->error_code);
+    if (!expects_code && regs->error_code != 0)
+        fail(outcome, "the dummy code is 0x%lx, not 0", regs->error_code);
+    if (!(expected->flags & EXPECT_ANYWHERE) && regs->rip != expected->rip)
+        fail(outcome, "RIP 0x%lx, not 0x%lx", regs->rip, expected->rip);
+    if (expected->flags & EXPECT_CR2 && seen->cr2 != expected->cr2)
+        fail(outcome, "CR2 0x%lx, not 0x%lx", seen->cr2, expected->cr2);
+    if (expected->flags & EXPECT_DR6 && dr6_causes(seen->dr6) != expected->dr6)
+        fail(outcome, "DR6 causes 0x%lx, not 0x%lx", dr6_causes(seen->dr6), expected->dr6);
+    judge_frame(outcome, seen, expected);
+}
+
+void judge(const struct fault *fault, struct outcome *outcome, const uint64_t *counts_before)
+{
+    size_t number = 0;
+    const struct expectation *expected = NULL;
+    while ((expected = fault_expectation(fault, expected))) {
+        if (expected->flags & EXPECT_INTERRUPTED) {
+            if (trap_count(expected->vector) == counts_before[expected->vector])
+                fail(outcome, "no interrupt of vector %u came", expected->vector);
+        } else if (number < outcome->count) {
+            judge_trap(outcome, &outcome->traps[number++], expected);
+        } else {
+            fail(outcome, "no trap came, vector %u was due", expected->vector);
+        }
+    }
+    if (outcome->count > number)
+        fail(outcome, "one trap too many: vector %u", outcome->traps[number].regs.vector);
+    if (fault->flags & FAULT_FATAL)
+        fail(outcome, "the machine went on");
+    if (outcome->result != 0)
+        fail(outcome, "the code found its state wrong: %lu", outcome->result);
+}

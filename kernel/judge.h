@@ -1,0 +1,24 @@
+// What came of a catalogue entry, held against what the architecture says.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "catalogue.h"
+#include "record.h"
+#include "vectors.h"
+
+#define TRAPS_LIMIT VECTOR_COUNT
+
+/// What came of running an entry.
+struct outcome {
+    size_t count; ///< traps taken; the first TRAPS_LIMIT are kept
+    struct record traps[TRAPS_LIMIT];
+    uint64_t result; ///< what the code itself found: 0 is right
+    enum { PASS, FAIL, KNOWN, SKIP } verdict;
+    char reason[96]; ///< of anything but PASS
+};
+
+/// Set verdict and reason of @outcome, the traps that @fault has raised. @counts_before holds how
+/// often each vector had been taken before.
+void judge(const struct fault *fault, struct outcome *outcome, const uint64_t *counts_before);

@@ -1,0 +1,102 @@
+// Saving the machine's state and putting it right.
+#include "machine.h"
+
+#include <stddef.h>
+
+#include "apic.h"
+#include "cpu.h"
+#include "gdt.h"
+#include "idt.h"
+#include "paging.h"
+#include "x86.h"
+
+// The pages of fault_pages.def and the unmapped ones behind them, by address.
+static const uint64_t fault_pages[] = {
+#define NOTE(text)
+#define FAULT_PAGE(name, address, access) address, address + PAGE_SIZE,
+#include "fault_pages.def"
+#undef FAULT_PAGE
+#undef NOTE
+};
+
+#define FAULT_PAGE_COUNT (sizeof(fault_pages) / sizeof(fault_pages[0]))
+
+// tests/faults/tables.inc finds the TSS there.
+_Static_assert(offsetof(struct cpu, tss) == 0, "CPU_BASE is the address of the TSS");
+
+/// State that an entry may change and that cannot be built anew.
+static struct {
+    uint64_t pages[FAULT_PAGE_COUNT];
+    uint64_t cr0, cr4, xcr0, efer, s_cet;
+    uint32_t lvt_timer;
+} machine;
+
+void machine_save(void)
+{
+    machine.cr0 = read_cr0();
+    machine.cr4 = read_cr4();
+    machine.efer = rdmsr(IA32_EFER);
+    machine.lvt_timer = lapic_read(LAPIC_LVT_TIMER);
+    machine.xcr0 = cpu_has(FEATURE_XSAVE) ? xgetbv(0) : 0;
+    machine.s_cet = cpu_has(FEATURE_CET_IBT) ? rdmsr(IA32_S_CET) : 0;
+    for (size_t i = 0; i < FAULT_PAGE_COUNT; i++)
+        machine.pages[i] = *paging_entry((const void *)fault_pages[i]);
+}
+
+static void put_registers_right(void)
+{
+    write_dr7(DR7_INIT);
+    write_dr6(DR6_INIT);
+    write_cr0(machine.cr0);
+    write_cr4(machine.cr4);
+    wrmsr(IA32_EFER, machine.efer);
+    if (cpu_has(FEATURE_XSAVE))
+        xsetbv(0, machine.xcr0);
+    if (cpu_has(FEATURE_PKU))
+        wrpkru(0);
+    if (cpu_has(FEATURE_CET_IBT))
+        wrmsr(IA32_S_CET, machine.s_cet);
+}
+
+static void put_pages_right(void)
+{
+    for (size_t i = 0; i < FAULT_PAGE_COUNT; i++) {
+        *paging_entry((const void *)fault_pages[i]) = machine.pages[i];
+        invlpg((const void *)fault_pages[i]);
+    }
+}
+
+/// Take every interrupt that is pending.
+static void take_pending(void)
+{
+    for (uint32_t offset = LAPIC_IRR; offset < LAPIC_IRR + 8 * 16; offset += 16) {
+        while (lapic_read(offset)) {
+            sti_hlt();
+            cli();
+        }
+    }
+}
+
+void machine_mask_timer(void)
+{
+    lapic_write(LAPIC_LVT_TIMER, lapic_read(LAPIC_LVT_TIMER) | LVT_MASKED);
+    take_pending();
+}
+
+/// What an entry leaves pending is its fault, and must not reach the kernel's handlers.
+static void put_interrupts_right(void)
+{
+    lapic_write(LAPIC_TPR, 0);
+    apic_eoi_all();
+    take_pending();
+    lapic_write(LAPIC_LVT_TIMER, machine.lvt_timer);
+}
+
+void machine_put_right(void)
+{
+    put_registers_right();
+    put_pages_right();
+    gdt_init();
+    idt_init();
+    put_interrupts_right();
+}

@@ -1,0 +1,14 @@
+// The machine's state around a catalogue entry: what entries break is put right here. The x87 and
+// SSE control registers are the entries' own duty.
+#pragma once
+
+/// Keep what an entry may change and what cannot be built anew.
+void machine_save(void);
+
+/// An entry that takes the devices' vectors, too, must not be disturbed by the one that ticks. The
+/// timer stays periodic: a one-shot would be over when it is unmasked.
+void machine_mask_timer(void);
+
+/// Put registers, pages, tables and the local APIC right. What the entry left pending is taken
+/// here, by the handlers that are in place: it must not reach the kernel's.
+void machine_put_right(void);
