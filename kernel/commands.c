@@ -32,8 +32,7 @@ static void help(char *argument)
     print("Commands may be joined by ';'. Tab completes, the arrow keys recall.\n");
 }
 
-/// Decimal, or hexadecimal after 0x. Returns false if @text is no number below @limit.
-static bool parse_number(const char *text, unsigned limit, unsigned *number)
+bool parse_number(const char *text, unsigned limit, unsigned *number)
 {
     unsigned base = 10;
     if (text[0] == '0' && text[1] == 'x') {
@@ -122,7 +121,7 @@ const struct command commands[] = {
     {"help", TAKES_NOTHING, "", "this list", help},
     {"list", TAKES_NOTHING, "", "the faults that can be raised", command_list},
     {"raise", TAKES_FAULT, "NAME", "raise one, and say what was due and what came", command_raise},
-    {"frame", TAKES_NOTHING, "", "draw the stack of the last one", command_frame},
+    {"frame", TAKES_NUMBER, "[N]", "draw the stack of the last one, or of trap N", command_frame},
     {"regs", TAKES_NOTHING, "", "the registers of the last one", command_regs},
     {"gate", TAKES_NUMBER, "N", "decode the IDT's gate N", gate},
     {"vectors", TAKES_NOTHING, "", "the vectors, and how often each was taken", vectors},

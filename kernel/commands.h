@@ -1,6 +1,7 @@
 // The monitor's commands.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct command {
@@ -13,6 +14,9 @@ struct command {
 
 extern const struct command commands[];
 extern const size_t command_count;
+
+/// Read @text, decimal, or hexadecimal after 0x. Returns false if it is no number below @limit.
+bool parse_number(const char *text, unsigned limit, unsigned *number);
 
 /// Something went wrong that `poweroff` must tell the emulator.
 void command_failed(void);

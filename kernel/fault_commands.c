@@ -202,10 +202,23 @@ static const struct record *need_trap(void)
     return record;
 }
 
+/// The trap that came as number @text of the last entry; where there is none, say so.
+static const struct record *need_numbered_trap(const char *text)
+{
+    unsigned number;
+    const struct record *record = NULL;
+    if (parse_number(text, TRAPS_LIMIT + 1, &number))
+        record = fault_trap(number);
+    if (record == NULL) {
+        print("The last fault had no trap number \"%s\".\n", text);
+        command_failed();
+    }
+    return record;
+}
+
 void command_frame(char *argument)
 {
-    (void)argument;
-    const struct record *record = need_trap();
+    const struct record *record = argument[0] ? need_numbered_trap(argument) : need_trap();
     if (record)
         frame_draw(record);
 }
@@ -292,7 +305,7 @@ void command_check(char *argument)
 void command_panic(char *argument)
 {
     if (argument[0] == '\0')
-        __builtin_trap();
+        ud2();
     const struct fault *fault = need_fault(argument);
     if (fault)
         fault_run_unhandled(fault);

@@ -163,3 +163,9 @@ const struct record *fault_last_trap(void)
 {
     return any_trap ? &last_trap : NULL;
 }
+
+const struct record *fault_trap(size_t number)
+{
+    bool is_kept = number >= 1 && number <= outcome.count && number <= TRAPS_LIMIT;
+    return is_kept ? &outcome.traps[number - 1] : NULL;
+}

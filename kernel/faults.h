@@ -10,5 +10,8 @@ const struct outcome *fault_run(const struct fault *fault);
 /// The last trap that an entry has raised, or null: `frame` draws it.
 const struct record *fault_last_trap(void);
 
+/// The trap that came as number @number (from 1) of the last entry that was raised, or null.
+const struct record *fault_trap(size_t number);
+
 /// Run the code of @fault with nobody to handle the trap: the way to see a panic.
 void fault_run_unhandled(const struct fault *fault);

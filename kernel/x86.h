@@ -70,6 +70,11 @@ static inline void sti_hlt(void)
     __asm__ volatile("sti\n\thlt" : : : "memory");
 }
 
+static inline void ud2(void)
+{
+    __asm__ volatile("ud2" : : : "memory");
+}
+
 static inline void pause(void)
 {
     __asm__ volatile("pause" : : : "memory");

@@ -12,6 +12,8 @@ PROMPT = "barestub> "
 # The end of the echoed line, the whole lines of the answer, and the next prompt.
 ANSWER = re.compile(r"\n((?:[^\n]*\n)*?)" + re.escape(PROMPT))
 
+NEXT_PROMPT = re.compile("^" + re.escape(PROMPT), re.MULTILINE)
+
 
 class Guest:
     """What the guest has said so far; a thread of the emulator's class calls hear()."""
@@ -67,4 +69,7 @@ class Guest:
     def ask(self, line: str, timeout: float = TIMEOUT) -> str:
         """Type @line at the prompt; return what the monitor answers before the next prompt."""
         self.type(line)
-        return self.wait_for(ANSWER, timeout).group(1)
+        # Not by ANSWER, which would look at a long answer from each of its lines, over and over.
+        start = self.wait_for("\n", timeout).end()
+        end = self.wait_for(NEXT_PROMPT, timeout).start()
+        return self.text[start:end]

@@ -9,7 +9,8 @@ import threading
 
 import pytest
 
-from qemu import PROMPT, Qemu
+from guest import PROMPT
+from qemu import Qemu
 
 
 def force(machine: Qemu, socket: str, elf: str, *commands: str) -> None:

@@ -249,13 +249,12 @@ def test_a_qemu_that_runs_already(lint: Lint, iso: str, tmp_path: Path) -> None:
         process.wait()
 
 
-def test_256_vectors_take_less_than_5_seconds(tmp_path: Path) -> None:
+def test_every_vector_is_run_in_all_variants(tmp_path: Path) -> None:
     answer = tmp_path / "report.json"
     cli.main([str(BUILD / "barestub.elf"), "--json", str(answer)])
     report = json.loads(answer.read_text())
     assert len(report["vectors"]) == 256
     assert report["runs"] > 1500
-    assert report["seconds"] < 5
 
 
 def test_an_allow_file_needs_a_reason(

@@ -1,15 +1,14 @@
 """How the frames of stubs and entry are shown: by name and source line, as any other.
 
-Their unwind rows say that they interrupted their caller, which GDB takes for a signal handler's
-frame: it would print "<signal handler called>" and no source. For `bt` a frame filter says what is
-there. At a stop GDB's own print is kept back, and a stop hook prints instead. The hook comes too late
-to decide, so an unwinder does: GDB calls it as soon as it looks where it is.
+Their unwind rows say that they interrupted their caller. GDB takes that for the frame of a signal
+handler, and would print "<signal handler called>" and no source. For `bt` a frame filter says what
+is there. At a stop GDB's own print is kept back, and a stop hook prints instead. The hook comes too
+late to decide, so an unwinder does: GDB calls it as soon as it looks where it is.
 """
 
 from __future__ import annotations
 
 import linecache
-import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -31,16 +30,27 @@ class _PathFrame(FrameDecorator):
         return self.inferior_frame().find_sal().line
 
 
+class _FullPathFrame(FrameDecorator):
+    """A frame with the full path of its source, which editors ask for."""
+
+    def filename(self) -> str | None:
+        where = self.inferior_frame().find_sal()
+        return where.symtab.fullname() if where.symtab else None
+
+
 class _PathFilter:
     """A frame filter: GDB calls filter() with the frames of a backtrace."""
 
     name = "barestub"
     priority = 100
     enabled = True
+    full_paths = False
 
     def filter(self, frames: Iterator[FrameDecorator]) -> Iterator[FrameDecorator]:
         for frame in frames:
-            yield _PathFrame(frame) if trap.on_path(frame.inferior_frame()) else frame
+            if trap.on_path(frame.inferior_frame()):
+                frame = _PathFrame(frame)
+            yield _FullPathFrame(frame) if self.full_paths else frame
 
 
 def location(frame: gdb.Frame) -> str:
@@ -57,9 +67,6 @@ def location(frame: gdb.Frame) -> str:
 
 def _reason(event: gdb.StopEvent) -> str:
     """Return how GDB begins to tell of @event."""
-    if isinstance(event, gdb.SignalEvent):
-        text = signal.strsignal(getattr(signal, event.stop_signal))
-        return f"\nProgram received signal {event.stop_signal}, {text}.\n"
     if isinstance(event, gdb.BreakpointEvent):
         kind = "Temporary breakpoint" if event.breakpoint.temporary else "Breakpoint"
         return f"\n{kind} {event.breakpoint.number}, "
@@ -123,9 +130,10 @@ class _Stops(Unwinder):
         if silent:
             gdb.write(_reason(event))
         if silent or trap.on_path(frame):
-            gdb.write(self.show(frame))
+            gdb.write(self.show(frame) if trap.on_path(frame) else location(frame))
 
 
-gdb.frame_filters[_PathFilter.name] = _PathFilter()
+FILTER = _PathFilter()
+gdb.frame_filters[FILTER.name] = FILTER
 STOPS = _Stops()
 register_unwinder(None, STOPS, replace=True)

@@ -94,7 +94,7 @@ class Idt(Command):
         if argument:
             vector = vector_of(argument)
             if vector is None:
-                raise gdb.GdbError(f'idt takes a vector from 0 to 255 or its name, got "{argument}".')
+                raise gdb.GdbError(f'idt takes a vector, 0 to 255 or by name, not "{argument}".')
             _describe(vector, gates[vector])
             return
         plain = Gate(gates[80].raw)  # a vector that the table does not name
@@ -104,8 +104,8 @@ class Idt(Command):
             if vector not in VECTORS and own and str(gate) == str(plain):
                 alike += 1
                 continue
-            stub = symbols.name(gate.offset)
-            say(f"  {vector:>3} {short(vector):<9} {stub:<18} {gate}{'' if own else ' NOT ITS OWN'}")
+            stub = symbols.name(gate.offset) + ("" if own else ", NOT ITS OWN")
+            say(f"  {vector:>3} {short(vector):<9} {stub:<18} {gate}")
         say(f"  The other {alike} lead to their own stubs, too: {plain}.")
 
     def candidates(self) -> list[str]:

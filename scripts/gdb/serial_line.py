@@ -28,6 +28,7 @@ class SerialLine:
         self._reader: threading.Thread | None = None
         self._text = ""
         self._held = False
+        self._hinted = False
         self.is_recording = False  # then the guest repeats itself whenever one goes back
         gdb.events.stop.connect(lambda _event: self._show())
         gdb.events.exited.connect(lambda _event: self._show())
@@ -95,11 +96,12 @@ class SerialLine:
         self._take()
         with self._lock:
             *lines, self._text = self._text.split("\n")
-            waits = bool(lines) and self._text.endswith(PROMPT)
         for line in [] if self.is_recording else lines:
             gdb.write(f"| {_CONTROL.sub('', line)}\n")
-        if waits and STOPS.running:
+            self._hinted = False
+        if self._text.endswith(PROMPT) and STOPS.running and not self._hinted:
             gdb.write("The kernel waits at its prompt: Ctrl-C, then `raise` or `tell`.\n")
+            self._hinted = True
 
 
 SERIAL = SerialLine()

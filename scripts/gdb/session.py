@@ -5,7 +5,7 @@ from __future__ import annotations
 import gdb
 
 from . import catalogue, machine, raise_fault
-from .frames import STOPS, location
+from .frames import FILTER, STOPS, location
 from .serial_line import SERIAL
 from .symbols import address
 
@@ -29,6 +29,14 @@ def connect(stub: str, serial: str) -> None:
     with STOPS.hidden():
         gdb.execute(f"target remote {stub}", to_string=True)
     SERIAL.connect(serial)
+
+
+def for_editor(serial: str) -> None:
+    """Prepare for an editor, which connects to QEMU by itself: .vscode/launch.json."""
+    SERIAL.connect(serial)
+    FILTER.full_paths = True
+    gdb.execute("set breakpoint pending on")
+    gdb.execute("tbreak kmain", to_string=True)
 
 
 def at_kernel() -> None:
