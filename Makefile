@@ -68,7 +68,7 @@ DEBUG_ISO := $(if $(DEBUG_RUN),$(BUILD)/run.iso,$(ISO))
 DEPS := CC='$(CC)' CROSS='$(CROSS)' scripts/deps
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(BUILD)/pycache
 
-.PHONY: all run debug test fuzz bench compare lint clean help compile_commands format FORCE
+.PHONY: all run bugs break mutate debug test fuzz bench compare lint clean help compile_commands format FORCE
 .DELETE_ON_ERROR:
 
 all: ## build build/barestub.elf and build/barestub.iso
@@ -81,7 +81,7 @@ run: ## boot it, the monitor in this terminal: RUN="...", FAULTS=DIR, UEFI=1, EM
 	@$(PYTHON) scripts/run --emu $(EMU) $(if $(UEFI),--uefi) $(RUN_ISO)
 
 test: ## run all tests; JUnit XML in build/junit.xml
-	@$(DEPS) build run uefi bochs test silicon lint
+	@$(DEPS) build run uefi bochs test silicon bugs lint
 	@$(MAKE) --no-print-directory $(ISO) $(if $(IS_X86_64),$(SILICON)/fuzz $(SILICON)/native)
 	$(PYTHON) -m pytest -c tests/pytest.ini --rootdir=. -n 2 --junitxml=$(BUILD)/junit.xml tests
 
@@ -110,6 +110,19 @@ compare: ## the compilers' interrupt functions beside our stub, duty by duty
 	@$(DEPS) build silicon compare
 	@$(MAKE) --no-print-directory $(STUBS)
 	@$(PYTHON) scripts/compare $(BUILD) $(STUBS)
+
+bugs: ## list the classic mistakes that tests/bugs/ can put into the interrupt path
+	@$(PYTHON) scripts/break
+
+break: ## build and boot the kernel with one of them, and show what it does: BUG=NAME
+	@$(DEPS) build run silicon bugs
+	@$(MAKE) --no-print-directory $(ELF) $(if $(IS_X86_64),$(SILICON)/fuzz)
+	@$(PYTHON) scripts/break $(BUG)
+
+mutate: ## break every instruction of the interrupt path in turn; some test must find each
+	@$(DEPS) build run test silicon bugs
+	@$(MAKE) --no-print-directory $(ISO) $(if $(IS_X86_64),$(SILICON)/fuzz)
+	@$(PYTHON) tests/mutate.py
 
 compile_commands: ## write build/compile_commands.json for editors and clangd
 	@$(DEPS) build

@@ -66,9 +66,10 @@ def beside(good: list[str], bad: list[str], good_names: Names, bad_names: Names)
             lines.append(f"{'':19}{stage[1]}{stage[1][1:]}{stage[2]}")
         else:
             lines.append(line)
-    if not differences:
-        return [*good, "", "The broken kernel's frame is the same: the damage is elsewhere."]
-    if higher := theirs["rip"][0] - ours["rip"][0]:
-        where = "higher" if higher > 0 else "lower"
-        lines += ["", f"The broken kernel's whole frame lies {abs(higher)} bytes {where}."]
-    return lines
+    higher = theirs["rip"][0] - ours["rip"][0]
+    if higher:
+        where = f"{abs(higher)} bytes {'higher' if higher > 0 else 'lower'}"
+        return [*lines, "", f"The broken kernel's whole frame lies elsewhere: {where}."]
+    if differences:
+        return lines
+    return [*good, "", "The broken kernel's frame is the same: the damage is elsewhere."]

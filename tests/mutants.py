@@ -22,6 +22,7 @@ INSTRUCTION = re.compile(r"^ {8}([a-z].*?)\s*(?:;.*)?$")
 # Numbers, names of constants, and a macro's parameters.
 CONSTANT = re.compile(r"(?<![\w%.])-?(?:0x[0-9A-Fa-f]+|\d+)\b|\b[A-Z][A-Z0-9_]{2,}\b|%\d")
 CHANGES = ("{} + 1", "{} - 1", "0")
+CHANGE_NAMES = ("with {} + 1", "with {} - 1", "with 0 for {}")
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,11 @@ def _of_constants(line: str, instruction: str) -> Iterator[tuple[str, str]]:
     """The changes of each constant in @line: a name, and the line with it."""
     code = line.partition(";")[0]
     for match in CONSTANT.finditer(code):
-        for change in CHANGES:
+        for change, name in zip(CHANGES, CHANGE_NAMES):
             value = change.format(match[0])
             if value != match[0]:
                 changed = f"{code[: match.start()]}({value}){code[match.end() :]}".rstrip()
-                yield f"{instruction}: {match[0]} becomes {value}", changed
+                yield f"{instruction} {name.format(match[0])}", changed
 
 
 def _of_source(source: str, text: str) -> Iterator[Mutant]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
@@ -45,39 +46,53 @@ def symptom(found: str) -> str:
     return telling[0][:WIDTH] if telling else ""
 
 
-def main() -> int:
-    start = time.monotonic()
-    equivalents = mutants.equivalents()
+def try_all(every: list[Mutant]) -> Iterator[tuple[Mutant, str, str]]:
+    """Yield each mutant, in order, with what kill() says of it."""
     trees: SimpleQueue[Tree] = SimpleQueue()
     for number in range(WORKERS):
         trees.put(Tree(f"mutants/{number}"))
 
-    def try_one(mutant: Mutant) -> tuple[str, str]:
+    def try_one(mutant: Mutant) -> tuple[Mutant, str, str]:
         tree = trees.get()
         try:
-            return kill(tree, mutant)
+            return mutant, *kill(tree, mutant)
         finally:
             trees.put(tree)
 
-    every = mutants.mutants()
-    by: Counter[str] = Counter()
-    wrong = [f"{name}: there is no such mutant" for name in equivalents.keys() - {m.name for m in every}]
     with ThreadPoolExecutor(WORKERS) as pool:
-        for mutant, (killer, found) in zip(every, pool.map(try_one, every)):
-            expected = mutant.name in equivalents
-            by[killer] += 1
-            print(f"{mutant.name}\n    {killer or 'survives'}: {symptom(found)}", flush=True)
-            if expected and killer:
-                wrong.append(f"{mutant.name}: is no equivalent, {killer} finds it")
-            if not expected and not killer:
-                wrong.append(f"{mutant.name}: survives")
+        yield from pool.map(try_one, every)
 
-    survive = by.pop("", 0)
-    killers = ", ".join(f"{count} by {name}" for name, count in by.most_common())
-    print(f"\n{len(every)} mutants, {by.total()} killed: {killers}.")
-    print(f"{survive} survive, {len(equivalents)} are proven equivalents.")
-    rate = 100 * by.total() / max(1, len(every) - len(equivalents))
-    print(f"{rate:.1f} % of those that are none are killed. {time.monotonic() - start:.0f} s.")
+
+def wrongs(killers: dict[str, str], equivalents: dict[str, str]) -> list[str]:
+    """What is not as the list of equivalents has it."""
+    found = [f"{name}: there is no such mutant" for name in equivalents.keys() - killers.keys()]
+    for name, killer in killers.items():
+        if name in equivalents and killer:
+            found.append(f"{name}: is no equivalent, {killer} finds it")
+        elif name not in equivalents and not killer:
+            found.append(f"{name}: survives")
+    return found
+
+
+def print_figures(killers: dict[str, str], equivalents: dict[str, str], seconds: float) -> None:
+    by = Counter(killer for killer in killers.values() if killer)
+    each = ", ".join(f"{count} by {name}" for name, count in by.most_common())
+    rate = 100 * by.total() / max(1, len(killers.keys() - equivalents.keys()))
+    print(f"\n{len(killers)} mutants, {len(equivalents)} of them proven equivalents.")
+    print(f"Killed: {by.total()}, {rate:.1f} % of the others: {each}.")
+    print(f"{seconds:.0f} seconds.")
+
+
+def main() -> int:
+    start = time.monotonic()
+    equivalents = mutants.equivalents()
+    killers = {}
+    for mutant, killer, found in try_all(mutants.mutants()):
+        killers[mutant.name] = killer
+        words = f"{killer}: {symptom(found)}" if killer else "survives"
+        print(f"{mutant.name}\n    {words}", flush=True)
+    print_figures(killers, equivalents, time.monotonic() - start)
+    wrong = wrongs(killers, equivalents)
     print("\n".join(wrong), end="\n" if wrong else "")
     return 1 if wrong else 0
 

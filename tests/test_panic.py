@@ -150,7 +150,7 @@ def test_backtrace(panic: Panic) -> None:
 
 
 def test_first_frame_is_the_entry(panic: Panic, case: Case) -> None:
-    name = "fault_" + case.entry.replace("-", "_") if case.entry else "panic_command"
+    name = "fault_" + case.entry.replace("-", "_") if case.entry else "command_panic"
     assert re.search(rf"^RIP .* {name}\b", panic.report, re.M), panic.report
 
 
