@@ -111,15 +111,15 @@ compare: ## the compilers' interrupt functions beside our stub, duty by duty
 	@$(MAKE) --no-print-directory $(STUBS)
 	@$(PYTHON) scripts/compare $(BUILD) $(STUBS)
 
-bugs: ## list the classic mistakes that tests/bugs/ can put into the interrupt path
+bugs: ## list the classic mistakes of the bug museum, tests/bugs/
 	@$(PYTHON) scripts/break
 
-break: ## build and boot the kernel with one of them, and show what it does: BUG=NAME
+break: ## boot the kernel with one of them, and see what it does: BUG=NAME
 	@$(DEPS) build run silicon bugs
 	@$(MAKE) --no-print-directory $(ELF) $(if $(IS_X86_64),$(SILICON)/fuzz)
 	@$(PYTHON) scripts/break $(BUG)
 
-mutate: ## break every instruction of the interrupt path in turn; some test must find each
+mutate: ## break each instruction of the path in turn: a test must find it
 	@$(DEPS) build run test silicon bugs
 	@$(MAKE) --no-print-directory $(ISO) $(if $(IS_X86_64),$(SILICON)/fuzz)
 	@$(PYTHON) tests/mutate.py

@@ -92,11 +92,11 @@ void frame_draw(const struct record *record)
     } else {
         draw_stage(record, offsetof(struct regs, rip), stub);
         draw_slots(record, code_slot, 1,
-                   record->regs.slot_opened ? "trap_entry.open_slot (no code came)"
-                                            : "the stub: a dummy, no code came");
+                   record->regs.slot_opened ? ".open_slot: no code came"
+                                            : "the stub: a dummy");
     }
     draw_slots(record, vector_slot, 1,
-               record->regs.slot_opened ? "the stub; above it, slot_opened" : "the stub");
+               record->regs.slot_opened ? "the stub, and slot_opened" : "the stub");
     draw_stage(record, offsetof(struct regs, vector), "trap_entry");
     draw_slots(record, register_slots, COUNT(register_slots), "trap_entry");
     draw_stage(record, 0, "the call");

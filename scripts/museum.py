@@ -98,7 +98,7 @@ class Tree:
         """Make it anew as @name under build/."""
         self.path = BUILD / name
         self.build = self.path / "build"
-        shutil.rmtree(self.path, ignore_errors=True)
+        self.remove()
         self.build.mkdir(parents=True)
         for source in SOURCES:
             self._copy(ROOT / source, self.path / source)
@@ -112,6 +112,10 @@ class Tree:
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         elif source.exists():
             shutil.copy2(source, target)
+
+    def remove(self) -> None:
+        """Delete it; an ISO is large."""
+        shutil.rmtree(self.path, ignore_errors=True)
 
     def apply(self, bug: Bug) -> None:
         """Patch it. Raises BuildError if the patch does not apply."""

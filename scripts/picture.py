@@ -15,6 +15,7 @@ BANNER = 2  # lines that every boot begins with
 
 # The kernel's image, in whose names addresses can be told: linker.ld.
 IMAGE = range(0xFFFFFFFF80000000, 0xFFFFFFFFA0000000)
+STACK_LIMIT = 1 << 16  # no stack of the kernel is larger
 
 
 def split(text: str) -> tuple[list[str], list[str]]:
@@ -68,7 +69,8 @@ def beside(good: list[str], bad: list[str], good_names: Names, bad_names: Names)
             lines.append(line)
     higher = theirs["rip"][0] - ours["rip"][0]
     if higher:
-        where = f"{abs(higher)} bytes {'higher' if higher > 0 else 'lower'}"
+        near = f"{abs(higher)} bytes {'higher' if higher > 0 else 'lower'}"
+        where = near if abs(higher) < STACK_LIMIT else f"at 0x{theirs['rip'][0]:x}, on no stack"
         return [*lines, "", f"The broken kernel's whole frame lies elsewhere: {where}."]
     if differences:
         return lines

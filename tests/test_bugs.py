@@ -3,6 +3,9 @@ its patch names. A check that is content with one is worth nothing."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 import checks
@@ -20,15 +23,16 @@ def test_it_is_caught(bug: Bug) -> None:
     catches = [catch for catch in bug.catches if catch.check != "fuzz" or checks.HAS_SILICON]
     if not catches:
         pytest.skip("only the fuzzer finds it, and the stubs run on x86-64 alone")
-    tree = Tree(f"bugs/{bug.name}")
+    tree = Tree(f"museum/{bug.name}")
     tree.apply(bug)
     for catch in catches:
         found = checks.CHECKS[catch.check](tree, catch)
         assert checks.is_named(catch, found), f"{catch}: {catch.symptom!r} is not in {found!r}"
+    tree.remove()
 
 
 def test_the_same_checks_are_content_with_the_kernel_as_it_is() -> None:
-    tree = Tree("bugs/intact")
+    tree = Tree("museum/intact")
     assert checks.static(tree) == ""
     assert checks.check_all(tree) == ""
     if checks.HAS_SILICON:
@@ -49,3 +53,12 @@ def test_each_hidden_duty_has_its_bugs() -> None:
     assert sorted(path.suffix for path in (ROOT / "tests" / "bugs").iterdir()) == [".patch"] * len(
         MUSEUM
     )
+
+
+def test_break_shows_what_one_sees_next_to_what_one_should_see() -> None:
+    command = [sys.executable, str(ROOT / "scripts" / "break"), "no-dummy"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "What you should see: `raise ud-ud2`" in told
+    assert "WRONG: the dummy code is 0x" in told
+    assert "| rip  <--" in told
+    assert max(map(len, told.splitlines())) <= COLUMNS

@@ -1,7 +1,7 @@
 ; Interrupts may come at every instruction of ring 0: the state is filled and checked over and over.
 %include "fault.inc"
 
-%assign ROUNDS 200000
+%assign ROUNDS 1000000
 
 fault   0, "irq-state-kernel", "all registers survive interrupts in ring 0"
 %include "state.inc"

@@ -1,7 +1,7 @@
 ; The same in ring 3, where each interrupt switches to the kernel's stack.
 %include "fault.inc"
 
-%assign ROUNDS 200000
+%assign ROUNDS 1000000
 
 fault   3, "irq-state-user", "all registers survive interrupts in ring 3", interrupts
 %include "state.inc"
