@@ -139,9 +139,10 @@ help: ## list these commands
 	@sed -n 's/^\([a-z_]*\):.* ## /\1|/p' Makefile | while IFS='|' read -r name text; do \
 		printf '  make %-18s %s\n' "$$name" "$$text"; done
 
-$(ELF): $(OBJECTS) linker.ld $(BUILD)/objects
+$(ELF): $(OBJECTS) linker.ld $(BUILD)/objects scripts/ranges
 	@echo '  LD    $@'
 	@$(LD) $(LDFLAGS) -o $@ $(OBJECTS)
+	@$(PYTHON) scripts/ranges $@ $(OBJCOPY)
 
 # GRUB loads every section into memory: the debug sections stay in barestub.elf, for GDB.
 $(BUILD)/loaded.elf: $(ELF)

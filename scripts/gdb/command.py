@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import textwrap
 
 import gdb
+
+WIDTH = 79  # of everything that we print: a terminal of 80 columns
 
 
 def say(text: str = "") -> None:
@@ -18,7 +21,8 @@ class Command(gdb.Command):
     name = ""
 
     def __init__(self) -> None:
-        self.__doc__ = inspect.cleandoc(self.__doc__)
+        paragraphs = inspect.cleandoc(self.__doc__).split("\n\n")
+        self.__doc__ = "\n\n".join(textwrap.fill(text, WIDTH) for text in paragraphs)
         super().__init__(self.name, gdb.COMMAND_USER)
 
     def run(self, argument: str) -> None:

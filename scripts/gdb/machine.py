@@ -8,6 +8,7 @@ from . import idt
 from .frames import STOPS, location
 from .serial_line import SERIAL
 from .symbols import address
+from .trap import on_path, register
 
 # TCG sometimes executes nothing on a step; an instruction may also be its own successor.
 _STEP_ATTEMPTS = 3
@@ -51,6 +52,13 @@ def run_to(*addresses: int) -> int:
     return pc()
 
 
+def run_call() -> None:
+    """Run the call that comes next to its return, though traps within it may pass there, too."""
+    back, rsp = behind(pc()), register(gdb.newest_frame(), "rsp")
+    while run_to(back) and register(gdb.newest_frame(), "rsp") != rsp:
+        pass
+
+
 def behind(pc: int) -> int:
     """Return the address of the instruction behind the one at @pc."""
     code = gdb.selected_inferior().architecture().disassemble(pc)
@@ -58,8 +66,10 @@ def behind(pc: int) -> int:
 
 
 def _at_prompt() -> bool:
+    """Whether the monitor waits for a line. Where code is no C of ours, it does not, and unwinding
+    may guess wrong."""
     frame = gdb.newest_frame()
-    while frame is not None:
+    while frame is not None and (frame.function() is not None or on_path(frame)):
         if frame.name() == "line_read":
             return True
         frame = frame.older()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import gdb
 
 from . import symbols, words
+from .command import WIDTH
 from .manuals import CONSTANTS, short, title
 from .trap import ENTRY, FIXUP, Slot, Trap, register
 
-WIDTH = 79
 _NASM = {"QWORD PTR": "qword", "DWORD PTR": "dword", "0xfffffffffffffff0": "-16"}
 _BORDER = "                   +------------------+"
 

@@ -23,11 +23,17 @@ def start(fault: Fault) -> None:
     run_to_trap(fault)
 
 
+def _run_or_miss(address: int) -> None:
+    """Run to @address; the monitor's prompt means that the fault is over."""
+    if machine.run_to(address, symbols.address("line_read")) != address:
+        raise machine.Stopped("No such trap came: the kernel says what did.")
+
+
 def run_to_trap(fault: Fault) -> None:
     """Go on from the first instruction of @fault to the one that traps."""
     trapping = catalogue.trapping_instruction(fault)
     if trapping not in (None, fault.code):
-        machine.run_to(trapping)
+        _run_or_miss(trapping)
 
 
 def run_to_stub(fault: Fault) -> None:
@@ -38,9 +44,7 @@ def run_to_stub(fault: Fault) -> None:
             return
     if fault.first is None:
         raise gdb.GdbError("Its file does not say what trap it raises.")
-    stub = path.stub(fault.first.vector)
-    if machine.run_to(stub, symbols.address("line_read")) != stub:
-        raise machine.Stopped("No such trap came: the kernel says what did.")
+    _run_or_miss(path.stub(fault.first.vector))
 
 
 def announce(fault: Fault) -> None:
@@ -58,7 +62,7 @@ def announce(fault: Fault) -> None:
 
 
 class Raise(Command):
-    """Have the kernel raise a fault and stop at the instruction that traps: raise NAME.
+    """Have the kernel raise a fault, and stop where it traps: raise NAME.
 
     The name is typed at the kernel's prompt, as a person would. From the instruction,
     `stepi` goes to the first one of the stub; GDB's `step` would pass by stub and entry

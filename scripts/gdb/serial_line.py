@@ -29,6 +29,7 @@ class SerialLine:
         self._text = ""
         self._held = False
         self._hinted = False
+        self._posted = False
         self.is_recording = False  # then the guest repeats itself whenever one goes back
         gdb.events.stop.connect(lambda _event: self._show())
         gdb.events.exited.connect(lambda _event: self._show())
@@ -85,12 +86,16 @@ class SerialLine:
             return bool(data)
 
     def _watch(self) -> None:
-        """The reader thread. GDB's main thread alone may print."""
+        """The reader thread. GDB's main thread alone may print, and does so itself at each stop;
+        an event that is still waiting when GDB ends would crash it."""
         while select.select([self._socket], [], []) and self._take():
-            gdb.post_event(self._show)
+            if STOPS.running and not self._posted:
+                self._posted = True
+                gdb.post_event(self._show)
 
     def _show(self) -> None:
         """Print the whole lines that have come."""
+        self._posted = False
         if self._held or self._socket is None:
             return
         self._take()

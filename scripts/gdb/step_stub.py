@@ -38,11 +38,11 @@ class _Session:
 
 
 class StepStub(Command):
-    """Run to a stub on its next trap, then show each step: step-stub WHAT.
+    """Run to a stub at its next trap and show each step: step-stub WHAT.
 
-    WHAT is a vector (14, PF, isr_14_PF) or a fault of the catalogue, which is raised. RET
-    takes the next step: what the last instruction did to the stack, the picture, and the
-    instruction that comes next. C runs as one step; `stepi` goes into it."""
+    WHAT is a vector (14, PF, isr_14_PF) or a fault of the catalogue, which is then
+    raised. RET takes the next step: it shows what the instruction did to the stack, the
+    picture, and the instruction that comes next. C runs as one step; `stepi` goes in."""
 
     name = "step-stub"
 
@@ -82,7 +82,7 @@ class StepStub(Command):
         """Take the next step, C as one. Behind the last one there is nothing to repeat."""
         frame = gdb.newest_frame()
         if steps.is_call(frame.pc()):
-            machine.run_to(machine.behind(frame.pc()))
+            machine.run_call()
             gdb.write(self.session.show(gdb.newest_frame()))
             return
         machine.step()

@@ -79,10 +79,15 @@ def header() -> str:
 
 def is_next(before: Moment, after: Moment) -> bool:
     """Whether one instruction leads from @before to @after, C being one."""
-    if before.trap.top != after.trap.top:
+    if before.trap.top != after.trap.top or is_return(before.pc):
         return False
     jumps = picture.instruction(before.pc).startswith("j")
     return jumps or after.pc == machine.behind(before.pc)
+
+
+def is_return(pc: int) -> bool:
+    """Whether the instruction at @pc leaves the path: IRETQ."""
+    return picture.instruction(pc) == "iretq"
 
 
 def is_call(pc: int) -> bool:

@@ -9,7 +9,7 @@ from .symbols import address
 
 
 class Tell(Command):
-    """Type WORDS at the kernel's prompt and run until it has answered: tell WORDS.
+    """Type at the kernel's prompt, and run to its answer: tell WORDS.
 
     For example `tell help`, or `tell raise bp-int3; frame`. What the kernel says is shown
     with a bar in front. A stopped kernel first runs on to its prompt."""

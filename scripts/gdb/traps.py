@@ -43,12 +43,12 @@ class Traps(Command):
             say("No trap has been taken yet.")
             return
         running = {found.regs for found in trap.in_progress()}
-        say("  ago  trap           error      at                             struct regs")
+        say("  ago  trap           error      at                           struct regs")
         for ago, one in enumerate(taken[: int(argument or len(taken))], 1):
             vector, regs = int(one["vector"]), int(one["regs"])
             say(
                 f"  {ago:>3}  {vector:>3} {short(vector):<10} {_error(one):<10} "
-                f"{clipped(symbols.name(int(one['rip'])), 30):<30} {regs:x}"
+                f"{clipped(symbols.name(int(one['rip'])), 28):<28} {regs:x}"
                 f"{' *' if regs in running else ''}"
             )
 

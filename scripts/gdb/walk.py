@@ -10,6 +10,7 @@ import gdb
 from . import catalogue, machine, picture, raise_fault, steps, symbols, trap
 from .command import Command, say
 from .frames import location
+from .manuals import CONSTANTS as X86
 from .manuals import short, title
 from .steps import Moment
 from .trap import GENERAL, register
@@ -76,7 +77,7 @@ class _Walk:
             machine.step()
             self.steps += 1
             after = Moment.now()
-            if after is None:
+            if after is None or steps.is_return(moment.pc):
                 rsp = register(gdb.newest_frame(), "rsp")
                 say(steps.row(moment.pc, rsp, f"- {' '.join(reversed(trap.CPU_SLOTS))}"))
                 break
@@ -88,7 +89,7 @@ class _Walk:
     def _c(self, moment: Moment) -> Moment:
         """Run the call as one step."""
         self._title(f"C: trap_dispatch((struct regs *){moment.trap.regs:#x})")
-        machine.run_to(machine.behind(moment.pc))
+        machine.run_call()
         after = Moment.now()
         say(f"The handler of {short(moment.trap.vector)} has returned. In the frame it changed:")
         changed = False
@@ -106,7 +107,15 @@ class _Walk:
         ended = symbols.name(frame_now.pc()) == "ring_return"
         self._title("The handler has ended the program" if ended else "The program goes on")
         gdb.write(location(frame_now))
-        now = _registers(frame_now)
+        if trap.on_path(frame_now):
+            say("  Before its first instruction comes the next trap.")
+        elif register(frame_now, "cs") == X86["SELECTOR_USER_CODE32"]:
+            say("  In 32-bit code QEMU shows GDB half of the registers: not compared.")
+        else:
+            self._compare(before, frame, _registers(frame_now))
+        say(f"  {self.steps} instructions, {self.steps / self.seconds:.0f} a second.")
+
+    def _compare(self, before: dict[str, int], frame: dict[str, int], now: dict[str, int]) -> None:
         wrong = [name for name in now if now[name] != frame[name]]
         changed = [name for name in now if now[name] != before[name]]
         if wrong:
@@ -115,7 +124,6 @@ class _Walk:
             say(f"  All registers are as in the frame, by which {', '.join(changed)} changed.")
         else:
             say(f"  RSP and all {len(GENERAL)} general registers are as before the trap.")
-        say(f"  {self.steps} instructions, {self.steps / self.seconds:.0f} a second.")
 
 
 class WalkCommand(Command):
