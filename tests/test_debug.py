@@ -266,6 +266,7 @@ def test_a_person_interrupts_steps_uses_the_tui_and_quits(elf: str, iso: str) ->
         assert len(started) == 2
         person.type("continue\n")
         person.wait_for("The kernel waits at its prompt")
+        time.sleep(0.5)  # a person is slower than GDB
         person.type("\x03")
         person.wait_for(r"SIGINT(?s:.*)\(gdb\) ")
         assert person.process.poll() is None
@@ -274,7 +275,7 @@ def test_a_person_interrupts_steps_uses_the_tui_and_quits(elf: str, iso: str) ->
         person.type("layout asm\n")
         person.wait_for("remote Thread")
         person.type("stepi\n")
-        person.wait_for(r"isr_8_DF \(\) at")
+        person.wait_for("isr_8_DF")
         person.type("quit\n")
         assert person.process.wait(TIMEOUT) == 0
         assert termios.tcgetattr(person.slave) == person.before

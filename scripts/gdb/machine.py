@@ -34,7 +34,9 @@ def step() -> None:
 
 
 def run_to(*addresses: int) -> int:
-    """Run until one of @addresses is reached, and return it."""
+    """Run until one of @addresses is reached, anew if it is there, and return it."""
+    if pc() in addresses:
+        step()  # GDB's own step away from its breakpoint may execute nothing, too
     ours = [gdb.Breakpoint(f"*{to:#x}", internal=True) for to in addresses]
     try:
         with SERIAL.held(), STOPS.hidden():

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import select
 import signal
@@ -91,7 +92,14 @@ class SerialLine:
         while select.select([self._socket], [], []) and self._take():
             if STOPS.running and not self._posted:
                 self._posted = True
-                gdb.post_event(self._show)
+                gdb.post_event(self._show_running)
+
+    def _show_running(self) -> None:
+        """Print while the guest runs. A Ctrl-C that hits us here is meant for the guest."""
+        try:
+            self._show()
+        except KeyboardInterrupt:
+            os.kill(os.getpid(), signal.SIGINT)
 
     def _show(self) -> None:
         """Print the whole lines that have come."""
