@@ -1,4 +1,4 @@
-; The shapes of other houses' interrupt paths, re-typed from reading and not copied, for the bench:
+; The shapes of other houses' interrupt paths, sketched from memory and not copied, for the bench:
 ; what each does between delivery and resumption of an interrupt that came in ring 0.
 ;
 ; What ring 3 cannot run is left out: SWAPGS, CLAC, LFENCE behind a patched alternative. Their
