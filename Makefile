@@ -75,10 +75,10 @@ all: ## build build/barestub.elf and build/barestub.iso
 	@$(DEPS) build
 	@$(MAKE) --no-print-directory $(ISO)
 
-run: ## boot it, the monitor in this terminal: RUN="...", FAULTS=DIR, UEFI=1, EMU=bochs
+run: ## boot it: RUN="...", FAULTS=DIR, UEFI=1, EMU=bochs, CPU=MODEL
 	@$(DEPS) build $(if $(filter bochs,$(EMU)),bochs,run) $(if $(UEFI),uefi)
 	@$(MAKE) --no-print-directory $(RUN_ISO)
-	@$(PYTHON) scripts/run --emu $(EMU) $(if $(UEFI),--uefi) $(RUN_ISO)
+	@$(PYTHON) scripts/run --emu $(EMU) $(CPU:%=--cpu %) $(if $(UEFI),--uefi) $(RUN_ISO)
 
 test: ## run all tests; JUnit XML in build/junit.xml
 	@$(DEPS) build run uefi bochs test silicon bugs lint

@@ -28,11 +28,11 @@ start:
         mov     edi, ebx                ; physical address of the boot information
 
         mov     esi, no_long_mode
-        mov     eax, 0x80000000         ; does CPUID know the leaf that we need?
+        mov     eax, CPUID_EXTENDED     ; does CPUID know the leaf that we need?
         cpuid
-        cmp     eax, 0x80000001
+        cmp     eax, CPUID_EXTENDED + 1
         jb      fail
-        mov     eax, 0x80000001
+        mov     eax, CPUID_EXTENDED + 1
         cpuid
         test    edx, CPUID_LM
         jz      fail

@@ -14,7 +14,8 @@ void cpu_detect(void)
 {
 #define FEATURE(name, leaf, subleaf, output, bit)                                                  \
     features[FEATURE_##name] =                                                                     \
-        leaf <= cpuid(0, 0).eax && (cpuid(leaf, subleaf).output >> (bit) & 1) != 0;
+        leaf <= cpuid((leaf) & CPUID_EXTENDED, 0).eax &&                                           \
+        (cpuid(leaf, subleaf).output >> (bit) & 1) != 0;
 #include "features.def"
 #undef FEATURE
     static const uint8_t clac_code[] = {0x0F, 0x01, 0xCA};

@@ -6,9 +6,9 @@
 
 #include "cpu.h"
 
-/// One CPU model.
+/// One CPU model of an emulator: those of the same one follow each other.
 struct emulator {
-    const char *id;      ///< as in tests/emulators.toml
+    const char *id;      ///< of the emulator, as in tests/emulators.toml
     const char *name;    ///< for people
     const char *command; ///< that boots this kernel in it
     uint64_t lacks;      ///< a bit for each enum feature

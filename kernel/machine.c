@@ -31,6 +31,8 @@ static struct {
     uint32_t lvt_timer;
 } machine;
 
+volatile bool machine_is_guest;
+
 void machine_save(void)
 {
     machine.cr0 = read_cr0();
@@ -92,8 +94,16 @@ static void put_interrupts_right(void)
     lapic_write(LAPIC_LVT_TIMER, machine.lvt_timer);
 }
 
+/// An entry that was abandoned as a guest leaves its end to us.
+static void leave_guest(void)
+{
+    if (machine_is_guest)
+        vmmcall();
+}
+
 void machine_put_right(void)
 {
+    leave_guest();
     put_registers_right();
     put_pages_right();
     gdt_init();

@@ -15,13 +15,13 @@
 #define FIRST_INTERRUPT_VECTOR 16 // SDM vol. 3, 10.5.2
 #define EXCEPTIONS             32 // SDM vol. 3, 6.2
 
-/// For a vector without a code nothing in the frame tells INT n from an exception: the bytes in
-/// front of the saved RIP do. With a code, the entry path has seen whether it was there.
+/// Nothing in the frame tells INT n from an exception without a code: the bytes in front of the
+/// saved RIP do.
 static bool is_software_interrupt(const struct regs *regs)
 {
     const struct vector_info *info = vector_info(regs->vector);
-    if (info && info->has_error_code)
-        return regs->slot_opened;
+    if (info && info->has_error_code && !regs->slot_opened)
+        return false;
     uint8_t last = 0, before = 0;
     paging_peek(regs->rip - 1, &last);
     paging_peek(regs->rip - 2, &before);

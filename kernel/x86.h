@@ -70,6 +70,13 @@ static inline void sti_hlt(void)
     __asm__ volatile("sti\n\thlt" : : : "memory");
 }
 
+/// From a guest back to its host: APM vol. 3, VMMCALL. The host's way back, tests/faults/svm.inc,
+/// clobbers RAX and RCX.
+static inline void vmmcall(void)
+{
+    __asm__ volatile("vmmcall" : : : "rax", "rcx", "cc", "memory");
+}
+
 static inline void ud2(void)
 {
     __asm__ volatile("ud2" : : : "memory");

@@ -13,6 +13,7 @@ import subprocess
 from dataclasses import dataclass
 
 EMULATOR = "bochs"
+CPU = "tigerlake"  # it has CET
 PLUGINS = "/usr/lib*/bochs/plugins/libbx_{}_gui.so", "/usr/lib/*/bochs/plugins/libbx_{}_gui.so"
 
 # What Bochs's log says at the end. Its exit status is 1 however it ends.
@@ -72,13 +73,13 @@ def bochs_command(
     serial: str,
     pace: Pace,
     *,
-    cpu: str = "tigerlake",
+    cpu: str = CPU,
     display: str | None = None,
     witness: bool = False,
 ) -> list[str]:
     """Write the configuration into @directory and return the command that starts Bochs on @iso.
 
-    @serial is the terminal that COM1 is. With @witness the log has every delivery of the CPU.
+    @serial is the terminal that COM1 is, @cpu one of cpu_models(). With @witness the log has every delivery of the CPU.
     """
     log = log_path(directory)
     configuration = os.path.join(directory, "bochsrc")
@@ -123,6 +124,11 @@ def end_reason(directory: str) -> str:
     return found[-1].strip() if found else ""
 
 
+def cpu_models() -> list[str]:
+    """Return the CPU models that Bochs has."""
+    return re.findall(r"^(\w+)$", _help("cpu"), re.MULTILINE)
+
+
 def _has_debugger() -> bool:
     return " -rc " in _help()
 
@@ -132,6 +138,7 @@ def version() -> str:
     return re.search(r"Bochs x86 Emulator (\S+)", _help()).group(1)
 
 
-def _help() -> str:
-    done = subprocess.run([EMULATOR, "--help"], stdin=subprocess.DEVNULL, capture_output=True)
+def _help(*topic: str) -> str:
+    command = [EMULATOR, "--help", *topic]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True)
     return (done.stdout + done.stderr).decode(errors="replace")

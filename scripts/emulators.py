@@ -68,9 +68,9 @@ RESET = Ending(1, "the machine reset by itself: most likely a triple fault.", is
 class Qemu:
     """The serial line on pipes, and QMP on a socket that the process inherits."""
 
-    def __init__(self, iso: str, uefi: bool, display: str, directory: str) -> None:
+    def __init__(self, iso: str, cpu: str, uefi: bool, display: str, directory: str) -> None:
         ours, theirs = socket.socketpair()
-        command = machine.qemu_command(iso, uefi, directory)
+        command = machine.qemu_command(iso, uefi, directory, cpu)
         command += ["-display", display]
         command += ["-chardev", "stdio,id=serial,signal=off", "-serial", "chardev:serial"]
         command += ["-chardev", f"socket,id=qmp,fd={theirs.fileno()}"]
@@ -151,7 +151,7 @@ class Qemu:
 class Bochs:
     """The serial line on a pseudo-terminal. What the process prints is only kept for errors."""
 
-    def __init__(self, iso: str, display: str | None, directory: str) -> None:
+    def __init__(self, iso: str, cpu: str, display: str | None, directory: str) -> None:
         if not os.path.exists(iso):
             raise SystemExit(f"barestub: there is no {iso}")
         self._directory = directory
@@ -159,7 +159,7 @@ class Bochs:
         tty.setraw(self._theirs)
         serial = os.ttyname(self._theirs)
         command = bochsrc.bochs_command(
-            iso, directory, serial, bochsrc.REAL_TIME, display=display
+            iso, directory, serial, bochsrc.REAL_TIME, cpu=cpu, display=display
         )
         ends = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE}
         ends["stderr"] = subprocess.STDOUT

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import shutil
+import subprocess
 
 EMULATOR = "qemu-system-x86_64"
+CPU = "max"  # all that TCG can do
 
 # Port 0xF4: the kernel writes one of these to end QEMU, which then exits with (value << 1) | 1.
 POWER_OFF = 0x10 << 1 | 1
@@ -35,12 +38,19 @@ def ovmf() -> tuple[str, str]:
     raise NoFirmware("no UEFI firmware (OVMF) found: run scripts/deps uefi")
 
 
-def qemu_command(iso: str, uefi: bool, directory: str) -> list[str]:
+def cpu_models() -> list[str]:
+    """Return the CPU models that QEMU has."""
+    done = subprocess.run([EMULATOR, "-cpu", "help"], capture_output=True, text=True)
+    models, _, _ = done.stdout.partition("Recognized CPUID flags")
+    return re.findall(r"^(?:x86)? +(\S+)", models, re.MULTILINE)
+
+
+def qemu_command(iso: str, uefi: bool, directory: str, cpu: str = CPU) -> list[str]:
     """Return the command that starts QEMU on @iso without display, serial line or monitor.
 
-    With @uefi the firmware keeps its variables in a copy inside @directory. A reset ends QEMU.
+    @cpu is one of cpu_models(), with what `-cpu` lets follow behind a comma. With @uefi the firmware keeps its variables in a copy inside @directory. A reset ends QEMU.
     """
-    command = [EMULATOR, "-cpu", "max", "-m", "128M", "-nodefaults", "-no-user-config"]
+    command = [EMULATOR, "-cpu", cpu, "-m", "128M", "-nodefaults", "-no-user-config"]
     command += ["-vga", "std", "-no-reboot", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"]
     if uefi:
         code, variables = ovmf()

@@ -33,6 +33,11 @@ class Record:
     delivered: bool = True  # false if the delivery ran into the exception of the next record
 
     @property
+    def is_injected(self) -> bool:
+        """Whether it is an exception that nothing has announced: VMRUN asked for it."""
+        return self.type == HARDWARE_EXCEPTION and self.error is None
+
+    @property
     def origin(self) -> str:
         """Who asked for it, in the words of the kernel's `trap:` line."""
         if self.type in (SOFTWARE_INTERRUPT, SOFTWARE_EXCEPTION):

@@ -46,9 +46,10 @@ def load(text: str | None = None) -> list[Deviation]:
     return [Deviation(**entry) for entry in entries]
 
 
-def lacks(emulator: str) -> list[str]:
-    """Return the features that the CPU of @emulator has not got."""
-    return tomllib.loads(TABLE.read_text())["emulator"][emulator]["lacks"]
+def cpus(emulator: str) -> dict[str, list[str]]:
+    """Return the CPU models of @emulator, each with the features that it has not got."""
+    models = tomllib.loads(TABLE.read_text())["emulator"][emulator]["cpu"]
+    return {cpu["model"]: cpu["lacks"] for cpu in models}
 
 
 def find(deviations: list[Deviation], emulator: str, case: str) -> Deviation | None:

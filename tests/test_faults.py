@@ -14,7 +14,7 @@ import qemu
 import trapline
 from catalogue import entries, is_fatal
 from intlog import Record
-from machine import POWER_OFF, POWER_OFF_AFTER_FAILURE
+from machine import CPU, POWER_OFF, POWER_OFF_AFTER_FAILURE
 from qemu import Qemu
 from symbols import Symbol
 from trapline import Fields
@@ -23,6 +23,9 @@ from truth import Case, Truth
 # The vector by which ring 3 gives the CPU back when an entry is over: kernel/vectors.def.
 USER_CALL = 128
 DOUBLE_FAULT = 8
+
+# #CP, #VC and #SX: QEMU logs the code that VMRUN asks for, whether it pushes it or not.
+UNCERTAIN_CODES = {21, 29, 30}
 
 STUB_SIZE = 16
 
@@ -64,10 +67,13 @@ def contradiction(trap: Fields, record: Record) -> str | None:
     saved = {record.rip}
     if record.software:  # the record has INT's own address: CC and CE are one byte, CD n two
         saved = {record.rip + 1, record.rip + 2}
+    codes = {record.error} if record.error else {0, "none"}
+    if record.vector in UNCERTAIN_CODES:
+        codes.add("none")
     origin = "int" if record.software else "irq" if record.hardware else "cpu"
     pairs = [
         ("vector", trap["vector"], {record.vector}),
-        ("error", trap["error"], {record.error} if record.error else {0, "none"}),
+        ("error", trap["error"], codes),
         ("rip", trap["rip"], saved),
         ("cs", trap["cs"], {record.cs}),
         ("rsp", trap["rsp"], {record.rsp}),
@@ -105,7 +111,7 @@ def judge(name: str, machine: Qemu, case: Case, stubs: range) -> None:
     status = machine.poweroff()
     assert not machine.triple_faulted(), machine.report()
     if feature := raised.missing_feature:
-        assert feature in deviations.lacks(EMULATOR)
+        assert feature in deviations.cpus(EMULATOR)[CPU]
         pytest.skip(f"the CPU has no {feature}")
 
     records = machine.interrupts()
