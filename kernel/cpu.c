@@ -55,7 +55,7 @@ void cpu_init(void)
     write_cr4(cr4);
     // An indirect branch in ring 0 must arrive at ENDBR64, or it is #CP. SDM vol. 1, 17.3.
     if (cpu_has(FEATURE_CET_IBT))
-        wrmsr(IA32_S_CET, S_CET_ENDBR_EN);
+        wrmsr(IA32_S_CET, CET_ENDBR_EN);
     if (cpu_has(FEATURE_XSAVE))
         xsetbv(0, XCR0_X87 | XCR0_SSE | (cpu_has(FEATURE_AVX) ? XCR0_AVX : 0));
 }

@@ -29,6 +29,7 @@ static uint64_t counts_before[VECTOR_COUNT];
 /// Make the frame return to the caller of ring0_call() or ring3_call(), with @result.
 static void abandon(struct regs *regs, uint64_t result)
 {
+    machine_put_cet_right();
     regs->rax = result;
     regs->rip = (uint64_t)ring_return;
     regs->cs = SELECTOR_KERNEL_CODE;

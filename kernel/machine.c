@@ -27,11 +27,16 @@ _Static_assert(offsetof(struct cpu, tss) == 0, "CPU_BASE is the address of the T
 /// State that an entry may change and that cannot be built anew.
 static struct {
     uint64_t pages[FAULT_PAGE_COUNT];
-    uint64_t cr0, cr4, xcr0, efer, s_cet;
+    uint64_t cr0, cr4, xcr0, efer, u_cet, s_cet;
     uint32_t lvt_timer;
 } machine;
 
 volatile bool machine_is_guest;
+
+static bool has_cet(void)
+{
+    return cpu_has(FEATURE_CET_IBT) || cpu_has(FEATURE_CET_SS);
+}
 
 void machine_save(void)
 {
@@ -40,9 +45,18 @@ void machine_save(void)
     machine.efer = rdmsr(IA32_EFER);
     machine.lvt_timer = lapic_read(LAPIC_LVT_TIMER);
     machine.xcr0 = cpu_has(FEATURE_XSAVE) ? xgetbv(0) : 0;
-    machine.s_cet = cpu_has(FEATURE_CET_IBT) ? rdmsr(IA32_S_CET) : 0;
+    machine.u_cet = has_cet() ? rdmsr(IA32_U_CET) : 0;
+    machine.s_cet = has_cet() ? rdmsr(IA32_S_CET) : 0;
     for (size_t i = 0; i < FAULT_PAGE_COUNT; i++)
         machine.pages[i] = *paging_entry((const void *)fault_pages[i]);
+}
+
+void machine_put_cet_right(void)
+{
+    if (!has_cet())
+        return;
+    wrmsr(IA32_U_CET, machine.u_cet);
+    wrmsr(IA32_S_CET, machine.s_cet);
 }
 
 static void put_registers_right(void)
@@ -56,8 +70,7 @@ static void put_registers_right(void)
         xsetbv(0, machine.xcr0);
     if (cpu_has(FEATURE_PKU))
         wrpkru(0);
-    if (cpu_has(FEATURE_CET_IBT))
-        wrmsr(IA32_S_CET, machine.s_cet);
+    machine_put_cet_right();
 }
 
 static void put_pages_right(void)

@@ -15,6 +15,10 @@ void machine_save(void);
 /// timer stays periodic: a one-shot would be over when it is unmasked.
 void machine_mask_timer(void);
 
+/// Put control-flow enforcement right, ahead of the rest: with a shadow stack no handler can return
+/// to another place than the CPU has noted there. SDM vol. 1, 17.2.
+void machine_put_cet_right(void);
+
 /// Put registers, pages, tables and the local APIC right. What the entry left pending is taken
 /// here, by the handlers that are in place: it must not reach the kernel's.
 void machine_put_right(void);

@@ -1,4 +1,4 @@
-; Supervisor indirect branch tracking: what it holds up, and what it lets pass. SDM vol. 1, 17.3.
+; Indirect branch tracking: what it holds up, and what it lets pass. SDM vol. 1, 17.3.
 %include "fault.inc"
 
 fault   0, "cp-jmp", "an indirect JMP to code without ENDBR64", needs CET_IBT
@@ -25,3 +25,20 @@ fault   0, "cp-notrack", "JMP with a NOTRACK prefix, not enabled", needs CET_IBT
         nop
         done
 expect  CP, .target, code CP_ENDBRANCH
+
+; The CPU goes on waiting for ENDBR64 when the handler returns to ring 3.
+fault   3, "cp-user-jmp", "an indirect JMP to code without ENDBR64", needs CET_IBT, prepare .track
+        lea     rax, [rel .target]
+        jmp     rax
+.target:
+        done    1
+.next:  endbr64
+        done
+expect  CP, .target, code CP_ENDBRANCH, then .next
+
+routine .track
+        mov     ecx, IA32_U_CET
+        mov     eax, CET_ENDBR_EN
+        xor     edx, edx
+        wrmsr
+        ret

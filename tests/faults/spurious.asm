@@ -1,5 +1,6 @@
 ; An interrupt that is there when the CPU is asked to take it, and gone when the CPU asks which it
-; is. The controller then gives its spurious vector, sets nothing in service, and wants no EOI.
+; is. The controller then gives its spurious vector, sets nothing in service, and wants no EOI: it
+; would end another interrupt.
 %include "fault.inc"
 %include "tables.inc"
 
@@ -25,9 +26,9 @@ expect  OWN_VECTOR, .next
 ; The 8259's way: its request reaches the CPU through LINT0 as ExtINT, and is masked before the CPU
 ; asks for the vector. It answers with input 7, whose in-service bit stays clear. 8259A datasheet,
 ; "Default IR7".
-%assign PIC_DATA 0x21
-%assign PIC_MASK_ALL 0xFF
-%assign PIC_MASK_ALL_BUT_TIMER 0xFE
+%assign MASTER 0x20
+%assign SLAVE 0xA0
+%assign MASTER_TIMER 1 << 0
 %assign LVT_EXTINT 7 << 8
 %assign LVT_MASKED 1 << 16
 
@@ -38,19 +39,20 @@ expect  OWN_VECTOR, .next
         kernel_call lapic_write
 %endmacro
 
-%macro pic_mask 1
-        mov     al, %1
-        out     PIC_DATA, al
+; pic_mask PIC, INPUTS
+%macro pic_mask 2
+        mov     al, (%2) & 0xFF
+        out     %1 + 1, al
 %endmacro
 
 fault   0, "spurious-pic", "a request withdrawn from the 8259", every_vector
         lint0   LVT_EXTINT
-        pic_mask PIC_MASK_ALL_BUT_TIMER
+        pic_mask MASTER, ~MASTER_TIMER
         mov     ecx, 1000000
 .wait:  pause
         loop    .wait
         lint0   LVT_MASKED
-        pic_mask PIC_MASK_ALL
+        pic_mask MASTER, ~0
         lint0   LVT_EXTINT
         sti
         nop
@@ -58,3 +60,127 @@ fault   0, "spurious-pic", "a request withdrawn from the 8259", every_vector
         lint0   LVT_MASKED
         done
 expect  PIC7, .here
+
+; The handlers, and what is in service meanwhile. INT n would reach them, but is no interrupt that
+; comes from a controller: the frame is pushed by hand.
+extern  isr_47_PIC15
+extern  isr_255_SPURIOUS
+
+; Fields of a 64-bit gate: SDM vol. 3, figure 6-8.
+%assign GATE_OFFSET_MIDDLE      6
+%assign GATE_OFFSET_HIGH        8
+
+; deliver STUB: push what the CPU would push, and go there. Clobbers RAX.
+%macro deliver 1
+        mov     rax, rsp
+        and     rsp, -16                ; as the CPU does
+        push    SELECTOR_KERNEL_DATA
+        push    rax
+        pushfq
+        push    SELECTOR_KERNEL_CODE
+        lea     rax, [rel %%back]
+        push    rax
+        jmp     %1
+%%back:
+%endmacro
+
+fault   0, "spurious-eoi", "no EOI for a spurious interrupt in another"
+        gate    OWN_VECTOR
+        mov     rdx, .isr
+        mov     [rax], dx
+        shr     rdx, 16
+        mov     [rax + GATE_OFFSET_MIDDLE], dx
+        shr     rdx, 16
+        mov     [rax + GATE_OFFSET_HIGH], edx
+        ipi     OWN_VECTOR
+        xor     ebx, ebx
+        sti
+        nop
+        cli
+        cmp     ebx, 1                  ; .isr has run, and was in service to its end
+        jne     .wrong
+        done
+.wrong: done    1
+
+routine .isr
+        deliver isr_255_SPURIOUS
+        mov     edi, OWN_VECTOR
+        kernel_call apic_in_service
+        movzx   ebx, al
+        kernel_call apic_eoi
+        iretq
+
+; The slave's spurious interrupt: the master cannot know, and has put its input 2 in service. So an
+; EOI is due there, and none to the slave, whose IRQ 8 (the real-time clock's) is in service here.
+%assign IRQ8_VECTOR             40
+%assign PIC_CASCADE             1 << 2          ; the slave is the master's input 2
+%assign SLAVE_RTC               1 << 0          ; and IRQ 8 the slave's input 0
+%assign OCW2_SPECIFIC_EOI       0x60
+%assign OCW3_READ_IRR           0x0A
+%assign OCW3_READ_ISR           0x0B
+
+; The clock's registers: MC146818 datasheet.
+%assign RTC_INDEX               0x70
+%assign RTC_DATA                0x71
+%assign RTC_B                   0x0B
+%assign RTC_B_PERIODIC          1 << 6
+%assign RTC_C                   0x0C            ; reading it ends the request
+
+; pic_read PIC, OCW3: AL = the register that it asks for.
+%macro pic_read 2
+        mov     al, %2
+        out     %1, al
+        in      al, %1
+%endmacro
+
+; rtc REGISTER: AL = its content.
+%macro rtc 1
+        mov     al, %1
+        out     RTC_INDEX, al
+        in      al, RTC_DATA
+%endmacro
+
+fault   0, "spurious-pic-eoi", "spurious IRQ 15: an EOI to the master alone"
+        rtc     RTC_B
+        or      al, RTC_B_PERIODIC
+        out     RTC_DATA, al
+        rtc     RTC_C
+        lint0   LVT_EXTINT
+        pic_mask SLAVE, ~SLAVE_RTC
+        pic_mask MASTER, ~PIC_CASCADE
+        mov     ecx, 1000000
+.wait:  pic_read MASTER, OCW3_READ_IRR
+        test    al, PIC_CASCADE
+        loopz   .wait
+        xor     ebx, ebx
+        sti
+        nop
+.here:  cli
+        lint0   LVT_MASKED
+        cmp     ebx, 1
+        jne     .wrong
+        done
+.wrong: done    1
+expect  IRQ8_VECTOR, .here, repair .isr
+
+; RBX of the entry = 1 if master and slave have in service what they should have.
+routine .isr
+        push    rdi
+        rtc     RTC_B
+        and     al, ~RTC_B_PERIODIC
+        out     RTC_DATA, al
+        rtc     RTC_C
+        pic_mask MASTER, ~0
+        pic_mask SLAVE, ~0
+        deliver isr_47_PIC15
+        pic_read MASTER, OCW3_READ_ISR
+        movzx   ecx, al
+        pic_read SLAVE, OCW3_READ_ISR
+        xor     al, SLAVE_RTC
+        or      cl, al
+        mov     al, OCW2_SPECIFIC_EOI | 0
+        out     SLAVE, al
+        pop     rdi
+        cmp     cl, 1                   ; CF if it is 0
+        adc     qword [rdi + REGS_RBX], 0
+        ret
