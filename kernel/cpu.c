@@ -14,8 +14,7 @@ void cpu_detect(void)
 {
 #define FEATURE(name, leaf, subleaf, output, bit)                                                  \
     features[FEATURE_##name] =                                                                     \
-        leaf <= cpuid((leaf) & CPUID_EXTENDED, 0).eax &&                                           \
-        (cpuid(leaf, subleaf).output >> (bit) & 1) != 0;
+        leaf <= cpuid(CPUID_EXTENDED & leaf, 0).eax && cpuid(leaf, subleaf).output & 1u << bit;
 #include "features.def"
 #undef FEATURE
     static const uint8_t clac_code[] = {0x0F, 0x01, 0xCA};

@@ -134,6 +134,28 @@ void describe_dr6(uint64_t dr6, char *buffer, size_t size)
     add_bits(&text, dr6, names, COUNT(names));
 }
 
+void describe_mcg_status(uint64_t status, char *buffer, size_t size)
+{
+    static const struct bit_name names[] = {
+        {MCG_STATUS_RIPV, "RIPV"},
+        {MCG_STATUS_EIPV, "EIPV"},
+        {MCG_STATUS_MCIP, "MCIP"},
+    };
+    struct text text = {buffer, size, 0};
+    add_bits(&text, status, names, COUNT(names));
+}
+
+void describe_mci_status(uint64_t status, char *buffer, size_t size)
+{
+    static const struct bit_name names[] = {
+        {MCI_STATUS_VAL, "VAL"}, {MCI_STATUS_OVER, "OVER"},   {MCI_STATUS_UC, "UC"},
+        {MCI_STATUS_EN, "EN"},   {MCI_STATUS_MISCV, "MISCV"}, {MCI_STATUS_ADDRV, "ADDRV"},
+        {MCI_STATUS_PCC, "PCC"},
+    };
+    struct text text = {buffer, size, 0};
+    add_bits(&text, status, names, COUNT(names));
+}
+
 void describe_selector(uint64_t selector, char *buffer, size_t size)
 {
     struct text text = {buffer, size, 0};

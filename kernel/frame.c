@@ -12,7 +12,9 @@ struct slot {
     size_t offset; ///< in struct regs
 };
 
+// clang-format off
 #define SLOT(field) {#field, offsetof(struct regs, field)}
+// clang-format on
 
 static const struct slot cpu_slots[] = {SLOT(ss), SLOT(rsp), SLOT(rflags), SLOT(cs), SLOT(rip)};
 static const struct slot code_slot[] = {{"error code", offsetof(struct regs, error_code)}};
@@ -79,8 +81,7 @@ void frame_draw(const struct record *record)
     char stub[32];
     unsigned vector = record->regs.vector;
     const struct vector_info *info = vector_info(vector);
-    print_to(stub, sizeof(stub), "isr_%u%s%s", vector, info ? "_" : "",
-             info ? info->mnemonic : "");
+    print_to(stub, sizeof(stub), "isr_%u%s%s", vector, info ? "_" : "", info ? info->mnemonic : "");
     const size_t code = offsetof(struct regs, error_code);
 
     draw_rip(record);
@@ -92,8 +93,7 @@ void frame_draw(const struct record *record)
     } else {
         draw_stage(record, offsetof(struct regs, rip), stub);
         draw_slots(record, code_slot, 1,
-                   record->regs.slot_opened ? ".open_slot: no code came"
-                                            : "the stub: a dummy");
+                   record->regs.slot_opened ? ".open_slot: no code came" : "the stub: a dummy");
     }
     draw_slots(record, vector_slot, 1,
                record->regs.slot_opened ? "the stub, and slot_opened" : "the stub");

@@ -28,8 +28,7 @@ void idt_init(void)
             .offset_high = (uint32_t)(stub >> 32),
             .selector = SELECTOR_KERNEL_CODE,
             .ist = info ? (uint8_t)info->ist : 0,
-            .attributes =
-                (uint8_t)(GATE_P | gate_dpl(vector) << GATE_DPL_SHIFT | GATE_INTERRUPT),
+            .attributes = (uint8_t)(GATE_P | gate_dpl(vector) << GATE_DPL_SHIFT | GATE_INTERRUPT),
         };
     }
     const struct descriptor_register idtr = {sizeof(idt) - 1, (uint64_t)idt};

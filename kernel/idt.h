@@ -14,9 +14,9 @@ struct gate {
 _Static_assert(sizeof(struct gate) == 16, "SDM vol. 3, figure 6-8");
 
 // Gate attributes: P, DPL and type in one byte.
-#define GATE_P 0x80
+#define GATE_P         0x80
 #define GATE_DPL_SHIFT 5
-#define GATE_TYPE 0x0F
+#define GATE_TYPE      0x0F
 #define GATE_INTERRUPT 0x0E // clears IF on delivery, a trap gate (0x0F) does not
 
 /// Build the table and load it.

@@ -5,15 +5,15 @@
 #include "layout.h"
 #include "memory.h"
 
-#define LEVELS 4
+#define LEVELS     4
 #define INDEX_MASK 0x1FFul
 // Bit 51 is reserved where MAXPHYADDR is below 52: SDM vol. 3, table 4-20.
 #define PTE_RESERVED (1ul << 51)
 
 // No access of these is both writable and executable.
 #define READ_EXECUTE PTE_P
-#define READ_ONLY (PTE_P | PTE_XD)
-#define READ_WRITE (PTE_P | PTE_RW | PTE_XD)
+#define READ_ONLY    (PTE_P | PTE_XD)
+#define READ_WRITE   (PTE_P | PTE_RW | PTE_XD)
 
 static uint64_t *root;
 static uint64_t device_next = DEVICE_BASE;

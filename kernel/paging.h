@@ -11,7 +11,7 @@
 #define PAGE_SIZE 4096ul
 
 // The entry's upper half; the low bits are in x86.def. SDM vol. 3, table 4-20.
-#define PTE_XD (1ul << 63)
+#define PTE_XD      (1ul << 63)
 #define PTE_ADDRESS 0x000FFFFFFFFFF000ul
 
 /// Build the kernel's own tables, and return the physical address for CR3. Needs memory_init(). The

@@ -8,6 +8,7 @@
 #include "backtrace.h"
 #include "cpu.h"
 #include "describe.h"
+#include "machine_check.h"
 #include "print.h"
 #include "report.h"
 #include "vectors.h"
@@ -48,6 +49,8 @@ static void report_control_registers(const struct regs *regs)
         describe_dr6(read_dr6(), words, sizeof(words));
         print("DR6     0x%016lx %s\n", read_dr6(), words);
     }
+    if (regs->vector == VECTOR_MC)
+        machine_check_report();
     print("CR0=%016lx CR3=%016lx CR4=%016lx\n", read_cr0(), read_cr3(), read_cr4());
 }
 
@@ -56,8 +59,7 @@ static void report_stack_overflow(const struct regs *regs)
 {
     const struct stack *stack = cpu_guarded_stack(read_cr2());
     if ((regs->vector == VECTOR_DF || regs->vector == VECTOR_PF) && stack)
-        print("Cause   %s overflow: 0x%lx is in its guard page\n", stack->name,
-              read_cr2());
+        print("Cause   %s overflow: 0x%lx is in its guard page\n", stack->name, read_cr2());
 }
 
 void panic_trap(const struct regs *regs)
@@ -88,7 +90,6 @@ void panic(const char *format, ...)
     va_end(arguments);
     print("\nKERNEL PANIC: %s\n", text);
     print("Backtrace\n");
-    backtrace((uint64_t)__builtin_return_address(0),
-              *(const uint64_t *)__builtin_frame_address(0));
+    backtrace((uint64_t)__builtin_return_address(0), *(const uint64_t *)__builtin_frame_address(0));
     halt();
 }

@@ -126,8 +126,7 @@ static void put_conversion(struct sink *sink, const char **format, va_list *argu
         put(sink, (char)va_arg(*arguments, int));
         break;
     case 'd': {
-        int64_t value =
-            conversion.is_long ? va_arg(*arguments, int64_t) : va_arg(*arguments, int);
+        int64_t value = conversion.is_long ? va_arg(*arguments, int64_t) : va_arg(*arguments, int);
         put_number(sink, value < 0 ? -(uint64_t)value : (uint64_t)value, 10, value < 0,
                    &conversion);
         break;

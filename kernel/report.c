@@ -15,8 +15,8 @@ const char *report_vector(unsigned vector)
     if (info == NULL)
         print_to(text, sizeof(text), "Vector %u", vector);
     else
-        print_to(text, sizeof(text), "%s%s %s", info->class == INTERRUPT ? "" : "#",
-                 info->mnemonic, info->name);
+        print_to(text, sizeof(text), "%s%s %s", info->class == INTERRUPT ? "" : "#", info->mnemonic,
+                 info->name);
     return text;
 }
 

@@ -6,7 +6,7 @@
 #include "print.h"
 #include "string.h"
 
-#define NAME_LIMIT 48
+#define NAME_LIMIT  48
 #define SUGGESTIONS 4
 
 static size_t minimum(size_t a, size_t b)

@@ -14,9 +14,9 @@ struct elf64_sym {
 };
 
 #define STT_NOTYPE 0
-#define STT_FUNC 2
-#define SHN_UNDEF 0
-#define SHN_ABS 0xFFF1
+#define STT_FUNC   2
+#define SHN_UNDEF  0
+#define SHN_ABS    0xFFF1
 
 static const struct elf64_sym *symbols;
 static const char *names;

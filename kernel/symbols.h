@@ -7,5 +7,6 @@
 /// Map the symbols. Without them, symbols_describe() gives bare addresses.
 void symbols_init(void);
 
-/// Write "name" or "name+0x12" for @address into @text of @size bytes, or "?" if no symbol covers it.
+/// Write "name" or "name+0x12" for @address into @text of @size bytes, or "?" if no symbol covers
+/// it.
 void symbols_describe(uint64_t address, char *text, size_t size);

@@ -12,6 +12,15 @@ enum x86_constant {
 #undef CONSTANT
 #undef NOTE
 
+// IA32_MCi_STATUS: SDM vol. 3, 15.3.2.2. NASM has no use for them.
+#define MCI_STATUS_VAL   (1ul << 63)
+#define MCI_STATUS_OVER  (1ul << 62)
+#define MCI_STATUS_UC    (1ul << 61)
+#define MCI_STATUS_EN    (1ul << 60)
+#define MCI_STATUS_MISCV (1ul << 59)
+#define MCI_STATUS_ADDRV (1ul << 58)
+#define MCI_STATUS_PCC   (1ul << 57)
+
 static inline void outb(uint16_t port, uint8_t value)
 {
     __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port) : "memory");

@@ -10,6 +10,8 @@ import pytest
 from intlog import Record
 from qemu import Qemu
 
+MACHINE_CHECK = 18
+
 CODE_BEFORE, CODE_LENGTH = 8, 20  # bytes of code that are shown in front of RIP, and in all
 
 GENERAL_REGISTERS = "RAX RBX RCX RDX RSI RDI RBP R8 R9 R10 R11 R12 R13 R14 R15".split()
@@ -157,3 +159,20 @@ def test_first_frame_is_the_entry(panic: Panic, case: Case) -> None:
 def test_it_fits_80_columns_of_ascii(panic: Panic) -> None:
     assert panic.report.isascii()
     assert max(map(len, panic.report.splitlines())) <= 80
+
+
+def test_machine_check(machine: Qemu) -> None:
+    """The hardware reports an error: an abort, on a stack of its own, and the banks tell what."""
+    bank, mcg = (0xBD00000000000000, 0x12345000), 0x5
+    machine.hmp(f"mce 0 1 {bank[0]:#x} {mcg:#x} {bank[1]:#x} 0x8c")
+    report = machine.wait_for(re.compile(r"KERNEL PANIC(?s:.*)\nSystem Halted\.\n")).group()
+    assert report.startswith("KERNEL PANIC: Machine Check\n")
+    assert "\nError   none: the CPU pushed no code\n" in report
+    assert f"\nMCG     {mcg:#018x} [RIPV MCIP]\n" in report
+    assert f"\nBank 1  {bank[0]:#018x} [VAL UC EN MISCV ADDRV]\n" in report
+    assert f"\n        of address {bank[1]:#018x}\n" in report
+    assert report.count("\nBank ") == 1
+    assert all(len(line) <= 80 for line in report.splitlines())
+    (record,) = (record for record in machine.interrupts() if record.vector == MACHINE_CHECK)
+    assert f"\nRIP     {record.rip:#018x} " in report
+    assert f"\nRSP     {record.rsp:#018x} " in report

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ucontext.h>
 #include <sys/time.h>
+#include <sys/ucontext.h>
 #include <time.h>
 #include <unistd.h>
 #include <x86intrin.h>
