@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 RECORD = re.compile(
     r"^ *\d+: v=(?P<vector>[0-9a-f]+) e=(?P<error>[0-9a-f]+) i=(?P<software>[01])"
@@ -55,13 +56,16 @@ def parse(text: str) -> list[Record]:
             during_delivery = int(match[1], 16) != NO_EXCEPTION
         elif match := RECORD.match(line):
             record = _record(match, servicing)
-            if records and (during_delivery or _is_delivery_fault(records[-1], record)):
+            if records and during_delivery:
                 records[-1].delivered = False
             records.append(record)
             servicing, during_delivery = None, False
         elif records:
             found = {name: int(value, 16) for name, value in REGISTER.findall(line)}
             records[-1].registers |= found
+    for before, after in pairwise(records):
+        if _is_delivery_fault(before, after):
+            before.delivered = False
     return records
 
 
@@ -74,11 +78,12 @@ def _record(match: re.Match[str], servicing: int | None) -> Record:
 
 def _is_delivery_fault(before: Record, after: Record) -> bool:
     """A benign exception or an interrupt leaves no mark in the log when its delivery faults; the
-    unchanged place tells. The same vector again is a handler that returned to its fault."""
-    place_before = (before.cs, before.rip, before.ss, before.rsp)
-    place_after = (after.cs, after.rip, after.ss, after.rsp)
+    unchanged place and flags tell. The same vector again is a handler that returned to its
+    fault."""
+    state_before = (before.cs, before.rip, before.ss, before.rsp, before.registers.get("RFL"))
+    state_after = (after.cs, after.rip, after.ss, after.rsp, after.registers.get("RFL"))
     return (
-        place_before == place_after
+        state_before == state_after
         and not after.software
         and not after.hardware
         and after.vector in DELIVERY_FAULTS

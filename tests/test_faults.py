@@ -92,10 +92,11 @@ def test_catalogue_is_found() -> None:
 
 
 @pytest.mark.parametrize("name", filter(is_fatal, entries()))
-def test_fatal_fault(name: str, machine: Qemu) -> None:
-    machine.type(f"raise {name}")
-    machine.wait_exit()
-    assert machine.triple_faulted(), machine.report()
+def test_fatal_fault(name: str, machine: Qemu, truth: Truth) -> None:
+    with truth.case("qemu", f"QEMU {qemu.version()}", name):
+        machine.type(f"raise {name}")
+        machine.wait_exit()
+        assert machine.triple_faulted(), machine.report()
 
 
 @pytest.mark.parametrize("name", [name for name in entries() if not is_fatal(name)])
