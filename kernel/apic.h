@@ -4,11 +4,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-// Local vector table entries: SDM vol. 3, 10.5.1.
-#define LVT_DELIVERY_NMI   (4u << 8)
-#define LVT_MASKED         (1u << 16)
-#define LVT_TIMER_PERIODIC (1u << 17)
-
 /// Enable the local APIC (xAPIC mode) and mask every I/O APIC pin. Needs acpi_init().
 void apic_init(void);
 

@@ -19,23 +19,23 @@ static const char *emulator_id(void)
     return inb(BOCHS_DEBUG_PORT) == BOCHS_DEBUG_PORT ? "bochs" : "";
 }
 
-static const char *reason_in(const char *emulator, const char *name)
+static const struct deviation *deviation_in(const char *emulator, const char *name)
 {
     for (const struct deviation *deviation = deviations; deviation->emulator; deviation++)
         if (strcmp(deviation->name, name) == 0 && strcmp(deviation->emulator, emulator) == 0)
-            return deviation->reason;
+            return deviation;
     return NULL;
 }
 
-const char *deviation_reason(const char *name)
+const struct deviation *deviation_here(const char *name)
 {
-    return reason_in(emulator_id(), name);
+    return deviation_in(emulator_id(), name);
 }
 
 const struct emulator *deviation_free(const char *name, enum feature feature)
 {
     for (const struct emulator *emulator = emulators; emulator->id; emulator++)
-        if (!(emulator->lacks >> feature & 1) && reason_in(emulator->id, name) == NULL)
+        if (!(emulator->lacks >> feature & 1) && deviation_in(emulator->id, name) == NULL)
             return emulator;
     return NULL;
 }

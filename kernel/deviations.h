@@ -2,6 +2,7 @@
 // tests/emulators.toml, which scripts/deviations turns into C.
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "cpu.h"
@@ -19,15 +20,16 @@ struct deviation {
     const char *emulator; ///< its id
     const char *name;     ///< of the catalogue entry
     const char *reason;
+    bool is_unsafe; ///< it hangs or ends the emulator
 };
 
 /// Both end with a null in the first place.
 extern const struct emulator emulators[];
 extern const struct deviation deviations[];
 
-/// Why the entry called @name is seen differently on this machine, or null if it must be seen as
-/// the architecture says.
-const char *deviation_reason(const char *name);
+/// What is known of the entry called @name on this machine, or null if it must be seen as the
+/// architecture says.
+const struct deviation *deviation_here(const char *name);
 
 /// An emulator in which the entry called @name, which needs @feature, is seen as the architecture
 /// says; null if there is none.

@@ -40,7 +40,7 @@ static const struct fault *need_fault(const char *name)
 /// Whether this machine shows it as the architecture says, as far as we know.
 static bool is_seen_here(const struct fault *fault)
 {
-    return cpu_has(fault->needs) && deviation_reason(fault->name) == NULL;
+    return cpu_has(fault->needs) && deviation_here(fault->name) == NULL;
 }
 
 /// Where it can be seen instead.
@@ -185,7 +185,7 @@ void command_raise(char *argument)
         print_seen(&outcome->traps[i]);
     print_verdict(outcome);
     if (outcome->verdict == KNOWN)
-        print("            %s: %s\n", emulator_name(), deviation_reason(fault->name));
+        print("            %s: %s\n", emulator_name(), deviation_here(fault->name)->reason);
     if (!is_seen_here(fault))
         print_where(fault);
     print_machine_lines(fault, outcome);
@@ -292,7 +292,7 @@ void command_check(char *argument)
         if (outcome->verdict == SKIP)
             print(" # SKIP %s", outcome->reason);
         if (outcome->verdict == KNOWN)
-            print(" # TODO %s: %s", emulator_name(), deviation_reason(fault->name));
+            print(" # TODO %s: %s", emulator_name(), deviation_here(fault->name)->reason);
         print("\n");
         if (outcome->verdict == FAIL) {
             print("# %s\n", outcome->reason);
@@ -307,6 +307,14 @@ void command_panic(char *argument)
     if (argument[0] == '\0')
         ud2();
     const struct fault *fault = need_fault(argument);
-    if (fault)
-        fault_run_unhandled(fault);
+    if (fault == NULL)
+        return;
+    const struct deviation *deviation = deviation_here(fault->name);
+    if (deviation && deviation->is_unsafe) {
+        print("Not here: %s.\n", deviation->reason);
+        print_where(fault);
+        command_failed();
+        return;
+    }
+    fault_run_unhandled(fault);
 }

@@ -8,7 +8,7 @@ difference is reported.
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from trapline import Fields
@@ -32,8 +32,9 @@ class Deviation:
     emulator: str
     versions: list[str]
     case: str
-    instead: list[Fields]  # one for each trap that comes
     reason: str
+    instead: list[Fields] = field(default_factory=list)  # one for each trap that comes
+    unsafe: bool = False  # not run there
 
     def is_measured(self, version: str) -> bool:
         """Whether @version, such as "7.2.22", is one of ours, such as "7.2"."""

@@ -115,10 +115,14 @@ def judge(name: str, machine: Qemu, case: Case, stubs: range) -> None:
         assert feature in deviations.cpus(EMULATOR)[CPU]
         pytest.skip(f"the CPU has no {feature}")
 
+    deviation = deviations.find(deviations.load(), EMULATOR, name)
+    if raised.danger:
+        assert deviation and deviation.unsafe and not raised.traps
+        pytest.skip(raised.danger)
+
     records = machine.interrupts()
     expected = [trap for trap in raised.expected if "interrupted" not in trap]
     seen = with_lost_page_faults(raised.traps, records)
-    deviation = deviations.find(deviations.load(), EMULATOR, name)
     wrong, remark = deviations.judge(expected, seen, deviation, qemu.version())
     assert not wrong, "\n".join(wrong + [machine.report()])
     if remark:

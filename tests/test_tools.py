@@ -95,6 +95,6 @@ def test_without_a_deviation_only_the_architecture_counts() -> None:
 
 
 def test_a_trap_that_never_comes_can_be_a_deviation() -> None:
-    entry = deviations.Deviation("qemu-tcg", ["7.2"], "ac-user", [], "never")
+    entry = deviations.Deviation("qemu-tcg", ["7.2"], "ac-user", "never")
     assert deviations.judge(RIGHT, [], entry, "7.2.22") == ([], "")
     assert deviations.judge(RIGHT, OTHER, entry, "7.2.22")[0]

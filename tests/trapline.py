@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-# How the result begins where the CPU lacks a feature, whose name follows.
+# How the result begins where the CPU lacks a feature, whose name follows, and where the emulator
+# would not survive it.
 MISSING = "skip this CPU has no "
+UNSAFE = "skip unsafe here: "
 
 # A value is a number, or a word such as "none" or "cpu".
 Fields = dict[str, "int | str"]
@@ -23,6 +25,11 @@ class Raised:
     def missing_feature(self) -> str:
         """The feature for lack of which the entry was not run, or ''."""
         return self.result.removeprefix(MISSING) if self.result.startswith(MISSING) else ""
+
+    @property
+    def danger(self) -> str:
+        """Why the entry was not run although the CPU has what it needs, or ''."""
+        return self.result.removeprefix(UNSAFE) if self.result.startswith(UNSAFE) else ""
 
 
 def _value(text: str) -> int | str:

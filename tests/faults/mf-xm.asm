@@ -1,5 +1,7 @@
 ; Floating-point errors. The one of x87 is reported late: at the next x87 instruction that waits.
 %include "fault.inc"
+%include "tables.inc"
+%include "pic.inc"
 
 %assign FCW_ZM_UNMASKED 0x037B          ; SDM vol. 1, 8.1.5
 %assign MXCSR_INIT 0x1F80               ; SDM vol. 1, 10.2.3
@@ -37,6 +39,40 @@ fault   3, "mf-user-fwait", "FWAIT after an unmasked x87 error, in ring 3"
 
 fault   3, "mf-user-x87", "the x87 instruction after an unmasked error"
         x87_error fld1
+
+; Without CR0.NE it is not #MF but IRQ 13, as in the first PCs: the CPU tells the 8259, and waits. A
+; write to port F0 takes the request back. SDM vol. 1, D.2.
+%assign IRQ13_VECTOR            VECTOR_PIC15 - 2
+%assign SLAVE_X87               1 << 5
+%assign X87_CLEAR               0xF0
+
+fault   0, "irq-x87", "an unmasked x87 error with CR0.NE clear"
+        lint0   LVT_DELIVERY_EXTINT
+        pic_mask SLAVE, ~SLAVE_X87
+        pic_mask MASTER, ~MASTER_CASCADE
+        mov     rax, cr0
+        and     rax, ~CR0_NE
+        mov     cr0, rax
+        divide_x87
+        sti
+        nop
+        fwait
+        nop
+        cli
+        fninit
+        lint0   LVT_MASKED
+        pic_mask MASTER, ~0
+        pic_mask SLAVE, ~0
+        done
+expect  IRQ13_VECTOR, anywhere, repair .end
+
+routine .end
+        xor     eax, eax
+        out     X87_CLEAR, al
+        fnclex
+        pic_eoi SLAVE, 5
+        pic_eoi MASTER, 2
+        ret
 
 ; SSE reports at the instruction itself.
 %macro sse_error 1

@@ -3,6 +3,7 @@
 ; would end another interrupt.
 %include "fault.inc"
 %include "tables.inc"
+%include "pic.inc"
 
 ; The task priority is raised while the interrupt waits, and lowered again. SDM vol. 3, 10.9.
 fault   0, "spurious-lapic", "an interrupt that TPR withdraws", every_vector
@@ -26,34 +27,15 @@ expect  OWN_VECTOR, .next
 ; The 8259's way: its request reaches the CPU through LINT0 as ExtINT, and is masked before the CPU
 ; asks for the vector. It answers with input 7, whose in-service bit stays clear. 8259A datasheet,
 ; "Default IR7".
-%assign MASTER 0x20
-%assign SLAVE 0xA0
-%assign MASTER_TIMER 1 << 0
-%assign LVT_EXTINT 7 << 8
-%assign LVT_MASKED 1 << 16
-
-; lint0 VALUE
-%macro lint0 1
-        mov     edi, LAPIC_LVT_LINT0
-        mov     esi, %1
-        kernel_call lapic_write
-%endmacro
-
-; pic_mask PIC, INPUTS
-%macro pic_mask 2
-        mov     al, (%2) & 0xFF
-        out     %1 + 1, al
-%endmacro
-
 fault   0, "spurious-pic", "a request withdrawn from the 8259", every_vector
-        lint0   LVT_EXTINT
+        lint0   LVT_DELIVERY_EXTINT
         pic_mask MASTER, ~MASTER_TIMER
         mov     ecx, 1000000
 .wait:  pause
         loop    .wait
         lint0   LVT_MASKED
         pic_mask MASTER, ~0
-        lint0   LVT_EXTINT
+        lint0   LVT_DELIVERY_EXTINT
         sti
         nop
 .here:  cli
@@ -112,10 +94,8 @@ routine .isr
 
 ; The slave's spurious interrupt: the master cannot know, and has put its input 2 in service. So an
 ; EOI is due there, and none to the slave, whose IRQ 8 (the real-time clock's) is in service here.
-%assign IRQ8_VECTOR             40
-%assign PIC_CASCADE             1 << 2          ; the slave is the master's input 2
-%assign SLAVE_RTC               1 << 0          ; and IRQ 8 the slave's input 0
-%assign OCW2_SPECIFIC_EOI       0x60
+%assign IRQ8_VECTOR             VECTOR_PIC7 + 1
+%assign SLAVE_RTC               1 << 0
 %assign OCW3_READ_IRR           0x0A
 %assign OCW3_READ_ISR           0x0B
 
@@ -145,12 +125,12 @@ fault   0, "spurious-pic-eoi", "spurious IRQ 15: an EOI to the master alone"
         or      al, RTC_B_PERIODIC
         out     RTC_DATA, al
         rtc     RTC_C
-        lint0   LVT_EXTINT
+        lint0   LVT_DELIVERY_EXTINT
         pic_mask SLAVE, ~SLAVE_RTC
-        pic_mask MASTER, ~PIC_CASCADE
+        pic_mask MASTER, ~MASTER_CASCADE
         mov     ecx, 1000000
 .wait:  pic_read MASTER, OCW3_READ_IRR
-        test    al, PIC_CASCADE
+        test    al, MASTER_CASCADE
         loopz   .wait
         xor     ebx, ebx
         sti
@@ -178,8 +158,7 @@ routine .isr
         pic_read SLAVE, OCW3_READ_ISR
         xor     al, SLAVE_RTC
         or      cl, al
-        mov     al, OCW2_SPECIFIC_EOI | 0
-        out     SLAVE, al
+        pic_eoi SLAVE, 0
         pop     rdi
         cmp     cl, 1                   ; CF if it is 0
         adc     qword [rdi + REGS_RBX], 0
