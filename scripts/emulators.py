@@ -28,7 +28,8 @@ class Machine(Protocol):
     """One process, which runs until it ends by itself or is closed."""
 
     def wait(self, others: list[int]) -> list[int]:
-        """Wait for the guest or for one of @others, descriptors; return those that are ready."""
+        """Wait a while for the guest or one of @others, descriptors; return those of them that are
+        ready."""
 
     def read(self) -> bytes | None:
         """Return what the guest has said since the last time, or None at its end."""
@@ -50,6 +51,13 @@ def _start(command: list[str], group: str, **options: object) -> subprocess.Pope
         raise SystemExit(
             f"barestub: there is no {command[0]}: run scripts/deps {group}"
         ) from None
+
+
+def _wait_for_any(descriptors: list[object]) -> list[object]:
+    """Return those of @descriptors that can be read, if need be none after a second: Python does
+    not see a signal that comes just before select() until select() is over."""
+    ready, _, _ = select.select(descriptors, [], [], 1)
+    return ready
 
 
 def write_all(descriptor: int, data: bytes) -> None:
@@ -87,7 +95,7 @@ class Qemu:
         self._ready: list[object] = []
 
     def wait(self, others: list[int]) -> list[int]:
-        self._ready, _, _ = select.select([self._output, self._qmp, *others], [], [])
+        self._ready = _wait_for_any([self._output, self._qmp, *others])
         if self._qmp in self._ready:
             self._read_events()
         return [descriptor for descriptor in others if descriptor in self._ready]
@@ -170,7 +178,7 @@ class Bochs:
         self._ended = False
 
     def wait(self, others: list[int]) -> list[int]:
-        self._ready, _, _ = select.select([self._terminal, self._output, *others], [], [])
+        self._ready = _wait_for_any([self._terminal, self._output, *others])
         if self._output in self._ready:
             data = os.read(self._output, 65536)
             self._printed += data

@@ -48,7 +48,8 @@ def cpu_models() -> list[str]:
 def qemu_command(iso: str, uefi: bool, directory: str, cpu: str = CPU) -> list[str]:
     """Return the command that starts QEMU on @iso without display, serial line or monitor.
 
-    @cpu is one of cpu_models(), with what `-cpu` lets follow behind a comma. With @uefi the firmware keeps its variables in a copy inside @directory. A reset ends QEMU.
+    @cpu is one of cpu_models(), with what `-cpu` lets follow behind a comma. With @uefi the firmware
+    keeps its variables in a copy inside @directory. A reset ends QEMU.
     """
     command = [EMULATOR, "-cpu", cpu, "-m", "128M", "-nodefaults", "-no-user-config"]
     command += ["-vga", "std", "-no-reboot", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"]

@@ -3,7 +3,6 @@ expectation and against the log of Bochs's CPU; and Bochs as a person starts it.
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
@@ -18,11 +17,14 @@ import trapline
 from bochs import Bochs
 from catalogue import entries, is_fatal
 from conftest import ROOT
-from guest import PROMPT, TIMEOUT
+from guest import PROMPT
+from person import script
 from trapline import Fields, Raised
 from truth import Case, Truth
 
 EMULATOR = "bochs"
+
+RUN = [sys.executable, str(ROOT / "scripts" / "run"), "--emu", "bochs", "--display", "none"]
 
 # The vector by which ring 3 gives the CPU back when an entry is over: kernel/vectors.def.
 USER_CALL = 128
@@ -180,28 +182,20 @@ def test_check_reports_every_entry(iso: str) -> None:
         assert machine.wait_exit() == bochsrc.POWER_OFF
 
 
-def run(iso: str, lines: str) -> subprocess.CompletedProcess[str]:
-    """Pipe @lines into scripts/run."""
-    command = [sys.executable, str(ROOT / "scripts" / "run"), "--emu", "bochs", "--display", "none"]
-    return subprocess.run(
-        [*command, iso], input=lines, capture_output=True, text=True, timeout=TIMEOUT
-    )
-
-
 def test_run_boots_reboots_and_switches_off(iso: str) -> None:
-    done = run(iso, "reboot\nraise ac-user\n")
+    done = script([*RUN, iso], "reboot\nraise ac-user\n")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("Rebooting.") == 1
     assert "result: name=ac-user pass" in done.stdout
 
 
 def test_run_tells_a_failed_command(iso: str) -> None:
-    done = run(iso, "raise no-such-fault\n")
+    done = script([*RUN, iso], "raise no-such-fault\n")
     assert done.returncode == 1
     assert "failed" in done.stderr
 
 
 def test_run_tells_a_panic(iso: str) -> None:
-    done = run(iso, "panic\n")
+    done = script([*RUN, iso], "panic\n")
     assert done.returncode == 1
     assert "KERNEL PANIC: Invalid Opcode" in done.stderr

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import re
-import select
 import signal
 import socket
-import struct
 import subprocess
 import sys
-import termios
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from fcntl import ioctl
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from conftest import ROOT
+from person import script, terminal
 from qemu import TIMEOUT
 
 DEBUG = [sys.executable, str(ROOT / "scripts" / "debug")]
@@ -33,10 +27,7 @@ def debug(elf: str, iso: str) -> Debug:
     """debug(COMMANDS, OPTIONS...) pipes COMMANDS into a session."""
 
     def run(commands: str = "", *options: str) -> subprocess.CompletedProcess[str]:
-        command = [*DEBUG, *options, elf, iso]
-        return subprocess.run(
-            command, input=commands, capture_output=True, text=True, timeout=TIMEOUT, cwd=ROOT
-        )
+        return script([*DEBUG, *options, elf, iso], commands)
 
     return run
 
@@ -196,7 +187,7 @@ def test_a_recording_goes_back_across_the_pushes_of_the_cpu(elf: str, tmp_path: 
 
 
 def children(parent: int) -> list[int]:
-    """Return the processes that @parent has started."""
+    """Return the processes that @parent has started: GDB and QEMU."""
     found = []
     for entry in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -208,53 +199,6 @@ def children(parent: int) -> list[int]:
     return found
 
 
-class Terminal:
-    """A person at a terminal of 80 columns and 24 lines, in front of scripts/debug."""
-
-    def __init__(self, command: list[str]) -> None:
-        self.master, self.slave = pty.openpty()
-        ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
-        self.before = termios.tcgetattr(self.slave)
-        ends = {"stdin": self.slave, "stdout": self.slave, "stderr": self.slave}
-        self.process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env={**os.environ, "TERM": "xterm"},
-            start_new_session=True,
-            preexec_fn=lambda: ioctl(0, termios.TIOCSCTTY, 0),
-            **ends,
-        )
-        self.text = ""
-
-    def wait_for(self, pattern: str) -> None:
-        end = time.monotonic() + TIMEOUT
-        while not re.search(pattern, self.text):
-            ready, _, _ = select.select([self.master], [], [], end - time.monotonic())
-            assert ready, f"{pattern!r} did not come: {self.text!r}"
-            self.text += os.read(self.master, 4096).decode("utf-8", "replace")
-
-    def type(self, text: str) -> None:
-        self.text = ""
-        os.write(self.master, text.encode())
-
-    def children(self) -> list[int]:
-        """GDB and QEMU."""
-        return children(self.process.pid)
-
-
-@contextmanager
-def terminal(command: list[str]) -> Iterator[Terminal]:
-    person = Terminal(command)
-    try:
-        yield person
-    finally:
-        if person.process.poll() is None:
-            person.process.terminate()
-            person.process.wait()
-        os.close(person.master)
-        os.close(person.slave)
-
-
 def is_running(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists()
 
@@ -262,7 +206,7 @@ def is_running(pid: int) -> bool:
 def test_a_person_interrupts_steps_uses_the_tui_and_quits(elf: str, iso: str) -> None:
     with terminal([*DEBUG, elf, iso]) as person:
         person.wait_for(r"kmain \(\) at [^\n]*\n(?s:.*)\(gdb\) ")
-        started = person.children()
+        started = children(person.process.pid)
         assert len(started) == 2
         person.type("continue\n")
         person.wait_for("The kernel waits at its prompt")
@@ -278,7 +222,7 @@ def test_a_person_interrupts_steps_uses_the_tui_and_quits(elf: str, iso: str) ->
         person.wait_for("isr_8_DF")
         person.type("quit\n")
         assert person.process.wait(TIMEOUT) == 0
-        assert termios.tcgetattr(person.slave) == person.before
+        assert person.is_terminal_sane()
         assert not any(map(is_running, started))
 
 
@@ -286,7 +230,7 @@ def test_a_person_interrupts_steps_uses_the_tui_and_quits(elf: str, iso: str) ->
 def test_a_signal_leaves_nothing_behind(elf: str, iso: str, number: signal.Signals) -> None:
     with terminal([*DEBUG, elf, iso]) as person:
         person.wait_for(r"kmain \(\) at [^\n]*\n(?s:.*)\(gdb\) ")
-        started = person.children()
+        started = children(person.process.pid)
         person.process.send_signal(number)
         person.process.wait(TIMEOUT)
         assert not any(map(is_running, started))

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import os
-import pty
 import re
 import signal
 import subprocess
 import sys
-import termios
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
 from conftest import ROOT
 from guest import PROMPT, TIMEOUT
+from person import Person, script, terminal
 
 RUN = [sys.executable, str(ROOT / "scripts" / "run"), "--display", "none"]
 
 
-def run(iso: str, lines: str) -> subprocess.CompletedProcess[str]:
+def run(iso: str, lines: str, *options: str) -> subprocess.CompletedProcess[str]:
     """Pipe @lines into scripts/run."""
-    return subprocess.run([*RUN, iso], input=lines, capture_output=True, text=True, timeout=TIMEOUT)
+    return script([*RUN, *options, iso], lines)
 
 
 def processes_of_session(session: int) -> list[str]:
@@ -39,46 +35,12 @@ def processes_of_session(session: int) -> list[str]:
     return [line for line in found if line]
 
 
-class Terminal:
-    """A person at a terminal of their own, in front of scripts/run."""
-
-    def __init__(self, iso: str, emulator: str) -> None:
-        self.master, self.slave = pty.openpty()
-        self.before = termios.tcgetattr(self.slave)
-        ends = {"stdin": self.slave, "stdout": self.slave, "stderr": self.slave}
-        command = [*RUN, "--emu", emulator, iso]
-        self.process = subprocess.Popen(command, start_new_session=True, **ends)
-        self.text = ""
-
-    def wait_for(self, pattern: str) -> None:
-        end = time.monotonic() + TIMEOUT
-        while not re.search(pattern, self.text):
-            assert time.monotonic() < end, self.text
-            self.text += os.read(self.master, 4096).decode("ascii", "replace")
-
-    def type(self, text: str) -> None:
-        self.text = ""
-        os.write(self.master, text.encode())
-
-    def end(self) -> int:
-        """Wait for the end of the script; return its status. Nothing must be left of it."""
-        status = self.process.wait(TIMEOUT)
-        assert termios.tcgetattr(self.slave) == self.before
-        assert processes_of_session(self.process.pid) == []
-        return status
-
-
-@contextmanager
-def terminal(iso: str, emulator: str = "qemu") -> Iterator[Terminal]:
-    person = Terminal(iso, emulator)
-    try:
-        yield person
-    finally:
-        if person.process.poll() is None:
-            person.process.terminate()
-            person.process.wait()
-        os.close(person.master)
-        os.close(person.slave)
+def end(person: Person) -> int:
+    """Wait for the end of the command; return its status. Nothing must be left of it."""
+    status = person.process.wait(TIMEOUT)
+    assert person.is_terminal_sane()
+    assert processes_of_session(person.process.pid) == []
+    return status
 
 
 def test_a_script_that_checks_and_switches_off_succeeds(iso: str) -> None:
@@ -131,28 +93,52 @@ def test_an_image_that_is_not_there_is_told(tmp_path) -> None:
     assert "none.iso" in done.stderr and "Traceback" not in done.stderr
 
 
+def test_another_cpu(iso: str) -> None:
+    done = run(iso, "raise pf-smap-read\n", "--cpu", "qemu64")
+    assert done.returncode == 0, done.stderr
+    assert "verdict   not run: this CPU has no SMAP\n" in done.stdout
+    assert "Run this under QEMU TCG: `make run`" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "emulator, wrong, near", [("qemu", "qemu46", "qemu64"), ("bochs", "rizen", "ryzen")]
+)
+def test_an_unknown_cpu_is_told(iso: str, emulator: str, wrong: str, near: str) -> None:
+    done = run(iso, "", "--emu", emulator, "--cpu", wrong)
+    assert done.returncode == 1
+    assert wrong in done.stderr and near in done.stderr
+
+
+def test_what_the_emulator_would_not_survive_is_not_run(iso: str) -> None:
+    done = run(iso, "raise gp-cr4-reserved\npoweroff\n")
+    assert done.returncode == 0, done.stderr
+    assert "verdict   not run: unsafe here: " in done.stdout
+    assert "Run this under Bochs: `make run EMU=bochs`" in done.stdout
+    assert run(iso, "panic gp-cr4-reserved\npoweroff\n").returncode == 1
+
+
 @pytest.mark.parametrize("emulator", ["qemu", "bochs"])
 def test_ctrl_c_ends_it_and_leaves_the_terminal_sane(iso: str, emulator: str) -> None:
-    with terminal(iso, emulator) as person:
+    with terminal([*RUN, "--emu", emulator, iso]) as person:
         person.wait_for(PROMPT)
-        assert termios.tcgetattr(person.slave) != person.before
+        assert not person.is_terminal_sane()
         person.type("\x03")
-        assert person.end() == 0
+        assert end(person) == 0
 
 
 @pytest.mark.parametrize("emulator", ["qemu", "bochs"])
 def test_poweroff_ends_it_and_leaves_the_terminal_sane(iso: str, emulator: str) -> None:
-    with terminal(iso, emulator) as person:
+    with terminal([*RUN, "--emu", emulator, iso]) as person:
         person.wait_for(PROMPT)
         person.type("hel\t\r")
         person.wait_for(r"poweroff[^\n]*\n(?s:.*)" + PROMPT)
         person.type("poweroff\r")
-        assert person.end() == 0
+        assert end(person) == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_signal_leaves_nothing_behind(iso: str, number: signal.Signals) -> None:
-    with terminal(iso) as person:
+    with terminal([*RUN, iso]) as person:
         person.wait_for(PROMPT)
         person.process.send_signal(number)
-        person.end()
+        end(person)

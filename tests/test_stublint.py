@@ -19,7 +19,7 @@ for module in ("unicorn", "capstone", "elftools"):
     pytest.importorskip(module)
 
 from lint import cli  # noqa: E402
-from lint.qmp import Qmp  # noqa: E402
+from lint.qmp import connect  # noqa: E402
 from lint.rules import RULES  # noqa: E402
 
 SOURCES = ROOT / "tests/lint"
@@ -241,7 +241,7 @@ def test_a_qemu_that_runs_already(lint: Lint, iso: str, tmp_path: Path) -> None:
                 assert time.monotonic() < end, "the kernel did not load its IDT"
                 time.sleep(0.2)
         assert (report.status, report.rules()) == (cli.CLEAN, set())
-        qmp = Qmp(str(socket))
+        qmp = connect(str(socket))
         assert qmp.execute("query-status")["running"]
         qmp.close()
     finally:

@@ -14,7 +14,7 @@ from lint.errors import CannotRun
 from lint.gates import Gate, Machine, check_machine, entries_of, parse_idt
 from lint.image import Image, Segment
 from lint.paging import PageWalker
-from lint.qmp import Qmp, booted
+from lint.qmp import Qmp, booted, connect
 from lint.sources import Source, load_image
 
 # SDM vol. 3, 2.5 and 2.2.1.
@@ -115,7 +115,7 @@ def load_guest(options: argparse.Namespace) -> Iterator[Source]:
             with qmp.stopped():
                 yield _Reader(qmp, options).source(options.boot)
         return
-    qmp = Qmp(options.qmp)
+    qmp = connect(options.qmp)
     try:
         with qmp.stopped():
             yield _Reader(qmp, options).source(options.qmp)

@@ -10,34 +10,31 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import IO
 
 from lint.architecture import PAGE_SIZE
 from lint.errors import CannotRun
 
 EMULATOR = "qemu-system-x86_64"
 TIMEOUT = 30  # seconds for an answer
-START = 10  # seconds for QEMU to open its socket
 
 
 class Qmp:
     """A connection to QEMU's machine protocol."""
 
-    def __init__(self, path: str) -> None:
-        """Connect to the UNIX socket at @path."""
-        self._socket = socket.socket(socket.AF_UNIX)
+    def __init__(self, connection: socket.socket, name: str) -> None:
+        """Greet QEMU on @connection, which is ours from now on; messages call it @name."""
+        self._socket = connection
         self._socket.settimeout(TIMEOUT)
+        self._file = self._socket.makefile("r")
         try:
-            self._socket.connect(path)
-            self._file = self._socket.makefile("r")
             greeting = json.loads(self._file.readline() or "null")
-        except (OSError, ValueError) as error:
-            why = getattr(error, "strerror", None) or "it does not speak QMP"
-            raise CannotRun(f"--qmp {path}: {why}") from None
+        except (OSError, ValueError):
+            raise CannotRun(f"{name}: it does not speak QMP") from None
         if not isinstance(greeting, dict) or "QMP" not in greeting:
-            raise CannotRun(f"--qmp {path}: it does not speak QMP, or serves somebody already")
+            raise CannotRun(f"{name}: it does not speak QMP, or serves somebody already")
         self._directory = tempfile.TemporaryDirectory(prefix="stublint-")
         self._pages: dict[int, bytes] = {}
         self.execute("qmp_capabilities")
@@ -103,6 +100,16 @@ class Qmp:
                 self.execute("cont")
 
 
+def connect(path: str) -> Qmp:
+    """Connect to the UNIX socket at @path."""
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        connection.connect(path)
+    except OSError as error:
+        raise CannotRun(f"--qmp {path}: {error.strerror or error}") from None
+    return Qmp(connection, f"--qmp {path}")
+
+
 @contextmanager
 def booted(image: str, options: str) -> Iterator[Qmp]:
     """Start QEMU on @image, an ISO or disk image or a kernel that QEMU can load; end it after."""
@@ -110,18 +117,17 @@ def booted(image: str, options: str) -> Iterator[Qmp]:
         raise CannotRun(f"--boot {image}: No such file or directory")
     if shutil.which(EMULATOR) is None:
         raise CannotRun(f"--boot needs {EMULATOR}: install qemu-system-x86")
-    with tempfile.TemporaryDirectory(prefix="stublint-") as directory:
-        path, errors = os.path.join(directory, "qmp"), os.path.join(directory, "errors")
-        command = [EMULATOR, "-m", "256M", "-cpu", "max", "-display", "none", "-serial", "null"]
-        command += ["-monitor", "none", "-no-reboot", "-no-user-config"]
-        command += ["-qmp", f"unix:{path},server=on,wait=off", *_drive(image)]
-        with open(errors, "w") as log:
-            process = subprocess.Popen(
-                command + shlex.split(options), stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
+    ours, theirs = socket.socketpair()
+    command = [EMULATOR, "-m", "256M", "-cpu", "max", "-display", "none", "-serial", "null"]
+    command += ["-monitor", "none", "-no-reboot", "-no-user-config", *_drive(image)]
+    command += ["-chardev", f"socket,id=qmp,fd={theirs.fileno()}"]
+    command += ["-mon", "chardev=qmp,mode=control", *shlex.split(options)]
+    with tempfile.TemporaryFile("w+") as errors:
+        ends = {"stdin": subprocess.DEVNULL, "stdout": errors, "stderr": errors}
+        with theirs:
+            process = subprocess.Popen(command, pass_fds=[theirs.fileno()], **ends)
         try:
-            _wait_for(path, process, errors)
-            qmp = Qmp(path)
+            qmp = _greeted(ours, process, errors)
             try:
                 yield qmp
             finally:
@@ -143,11 +149,13 @@ def _drive(image: str) -> list[str]:
     ]  # fmt: skip
 
 
-def _wait_for(path: str, process: subprocess.Popen[bytes], errors: str) -> None:
-    end = time.monotonic() + START
-    while not os.path.exists(path):
-        if process.poll() is not None or time.monotonic() > end:
-            with open(errors) as file:
-                lines = file.read().strip().splitlines()
-            raise CannotRun(f"QEMU did not start: {lines[0] if lines else 'it says nothing'}")
-        time.sleep(0.02)
+def _greeted(ours: socket.socket, process: subprocess.Popen[bytes], errors: IO[str]) -> Qmp:
+    try:
+        return Qmp(ours, "--boot")
+    except CannotRun:
+        process.kill()
+        process.wait()
+        errors.seek(0)
+        lines = errors.read().strip().splitlines()
+        why = lines[0] if lines else "it says nothing"
+        raise CannotRun(f"QEMU did not start: {why}") from None
