@@ -10,6 +10,7 @@
 #include "frame.h"
 #include "print.h"
 #include "report.h"
+#include "string.h"
 #include "suggest.h"
 #include "symbols.h"
 #include "x86.h"
@@ -133,6 +134,29 @@ static void print_seen(const struct record *seen)
     }
 }
 
+/// Print @text under the verdict, in as many lines of 80 columns as it takes.
+static void print_folded(const char *text)
+{
+    const size_t width = 80 - 12;
+    while (*text) {
+        size_t length = strlen(text);
+        for (size_t i = length > width ? width : 0; i > 0 && length > width; i--)
+            if (text[i] == ' ')
+                length = i;
+        print("            %.*s\n", (int)length, text);
+        text += length;
+        text += *text == ' ';
+    }
+}
+
+/// Why this machine is known to show it otherwise.
+static void print_known(const struct fault *fault)
+{
+    char text[160];
+    print_to(text, sizeof(text), "%s: %s", emulator_name(), deviation_here(fault->name)->reason);
+    print_folded(text);
+}
+
 static void print_verdict(const struct outcome *outcome)
 {
     switch (outcome->verdict) {
@@ -143,7 +167,7 @@ static void print_verdict(const struct outcome *outcome)
         print("  verdict   WRONG: %s\n", outcome->reason);
         break;
     case KNOWN:
-        print("  verdict   not as the architecture says: %s\n", outcome->reason);
+        print("  verdict   known to differ: %s\n", outcome->reason);
         break;
     case SKIP:
         print("  verdict   not run: %s\n", outcome->reason);
@@ -185,7 +209,7 @@ void command_raise(char *argument)
         print_seen(&outcome->traps[i]);
     print_verdict(outcome);
     if (outcome->verdict == KNOWN)
-        print("            %s: %s\n", emulator_name(), deviation_here(fault->name)->reason);
+        print_known(fault);
     if (!is_seen_here(fault))
         print_where(fault);
     print_machine_lines(fault, outcome);

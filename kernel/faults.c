@@ -156,7 +156,7 @@ const struct outcome *fault_run(const struct fault *fault)
     const struct deviation *deviation = deviation_here(fault->name);
     if (deviation && deviation->is_unsafe) {
         outcome.verdict = SKIP;
-        print_to(outcome.reason, sizeof(outcome.reason), "unsafe here: %s", deviation->reason);
+        print_to(outcome.reason, sizeof(outcome.reason), "unsafe: %s", deviation->reason);
         return &outcome;
     }
     run(fault);

@@ -21,7 +21,7 @@ const struct vector_info *vector_info(unsigned vector)
 const char *vector_class_name(enum vector_class class)
 {
     static const char *const names[] = {
-        [FAULT] = "Fault", [TRAP] = "Trap",           [FAULT_OR_TRAP] = "Fault or Trap",
+        [FAULT] = "Fault", [TRAP] = "Trap",           [FAULT_OR_TRAP] = "Fault/Trap",
         [ABORT] = "Abort", [INTERRUPT] = "Interrupt",
     };
     return names[class];

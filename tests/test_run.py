@@ -61,6 +61,17 @@ def test_a_failed_command_fails_the_run(iso: str) -> None:
     assert "failed" in done.stderr
 
 
+def test_output_that_nobody_reads_ends_it(iso: str) -> None:
+    ends = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([*RUN, iso], text=True, **ends) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        process.stdin.write("check\n")
+        process.stdin.flush()
+        assert process.wait(TIMEOUT) == 0
+        assert process.stderr.read() == "barestub: stopped.\n"
+
+
 def test_a_panic_fails_the_run_and_is_named(iso: str) -> None:
     done = run(iso, "panic\n")
     assert done.returncode == 1
@@ -112,7 +123,7 @@ def test_an_unknown_cpu_is_told(iso: str, emulator: str, wrong: str, near: str) 
 def test_what_the_emulator_would_not_survive_is_not_run(iso: str) -> None:
     done = run(iso, "raise gp-cr4-reserved\npoweroff\n")
     assert done.returncode == 0, done.stderr
-    assert "verdict   not run: unsafe here: " in done.stdout
+    assert "verdict   not run: unsafe: " in done.stdout
     assert "Run this under Bochs: `make run EMU=bochs`" in done.stdout
     assert run(iso, "panic gp-cr4-reserved\npoweroff\n").returncode == 1
 

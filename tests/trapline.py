@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 # How the result begins where the CPU lacks a feature, whose name follows, and where the emulator
 # would not survive it.
 MISSING = "skip this CPU has no "
-UNSAFE = "skip unsafe here: "
+UNSAFE = "skip unsafe: "
 
 # A value is a number, or a word such as "none" or "cpu".
 Fields = dict[str, "int | str"]
