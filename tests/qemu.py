@@ -170,7 +170,8 @@ class Qemu(Guest):
 
     def _memory(self, command: str, address: int, size: int) -> bytes:
         path = self._path("memory.bin")
-        self.qmp(command, val=address, size=size, filename=path)
+        signed = address - (1 << 64) if address >> 63 else address  # as QMP wants it
+        self.qmp(command, val=signed, size=size, filename=path)
         with open(path, "rb") as file:
             return file.read()
 

@@ -107,8 +107,10 @@ def test_fault(name: str, machine: Qemu, truth: Truth, symbols: dict[str, Symbol
 
 
 def judge(name: str, machine: Qemu, case: Case, stubs: range) -> None:
-    raised = trapline.parse(machine.ask(f"raise {name}"))
+    answer = machine.ask(f"raise {name}")
+    raised = trapline.parse(answer)
     case.expected = raised.expected
+    assert not [line for line in trapline.for_people(answer) if len(line) > 80]
     status = machine.poweroff()
     assert not machine.triple_faulted(), machine.report()
     if feature := raised.missing_feature:

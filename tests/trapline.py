@@ -56,3 +56,9 @@ def parse(text: str) -> Raised:
         elif kind == "result":
             raised.result = rest.split(maxsplit=1)[1]
     return raised
+
+
+def for_people(text: str) -> list[str]:
+    """Return the lines of the monitor's answer that are no machine lines."""
+    kinds = ("expect: ", "trap: ", "result: ")
+    return [line for line in text.splitlines() if not line.startswith(kinds)]

@@ -1,0 +1,178 @@
+"""The monitor's commands: what they say, against what QEMU knows of the same machine."""
+
+from __future__ import annotations
+
+import re
+import struct
+from dataclasses import dataclass
+
+import pytest
+
+from guest import NEXT_PROMPT
+from intlog import Record
+from machine import POWER_OFF_AFTER_FAILURE
+from qemu import Qemu
+from symbols import Symbol
+
+GENERAL_REGISTERS = "rax rcx rdx rbx rsi rdi rbp r8 r9 r10 r11 r12 r13 r14 r15".split()
+
+# A line of the picture: the address of a slot, its content, and whose it is.
+SLOT = re.compile(r"^  ([0-9a-f]{16}) \| ([0-9a-f]{16}) \| (\w+(?: code)?) *(.*)$", re.MULTILINE)
+
+GATE_SIZE = 16
+KEY_UP, KEY_LEFT, BACKSPACE = b"\x1b[A", b"\x1b[D", b"\x7f"
+
+
+@dataclass
+class Trap:
+    """A fault of the catalogue, and how the path fills the error code's slot."""
+
+    entry: str
+    vector: int
+    code: str
+    ring: int = 0
+    instruction: int = 0  # its length, where the saved RIP is behind it
+
+    def __str__(self) -> str:
+        return self.entry
+
+
+TRAPS = [
+    Trap("pf-write-readonly", 14, "the CPU"),
+    Trap("bp-int-3", 3, "the stub: a dummy", instruction=2),
+    Trap("gp-int13", 13, ".open_slot: no code came", instruction=2),
+    Trap("de-user-div-zero", 0, "the stub: a dummy", ring=3),
+    Trap("gp-user-cli", 13, "the CPU", ring=3),
+]
+
+
+def witness(machine: Qemu, vector: int) -> Record:
+    """Return QEMU's record of the last trap of @vector."""
+    return [record for record in machine.interrupts() if record.vector == vector][-1]
+
+
+@pytest.mark.parametrize("trap", TRAPS, ids=str)
+def test_frame_draws_what_the_cpu_and_the_path_pushed(
+    machine: Qemu, trap: Trap, symbols: dict[str, Symbol]
+) -> None:
+    machine.ask(f"raise {trap.entry}")
+    picture = machine.ask("frame")
+    record = witness(machine, trap.vector)
+    slots = SLOT.findall(picture)
+    names = [name for _, _, name, _ in slots]
+    assert names == ["ss", "rsp", "rflags", "cs", "rip", "error code", "vector", *GENERAL_REGISTERS]
+
+    # They hang from an aligned top, without a gap.
+    addresses = [int(address, 16) for address, _, _, _ in slots]
+    top = addresses[0] + 8
+    assert top == record.rsp & ~15 if trap.ring == 0 else top % 16 == 0
+    assert addresses == list(range(top - 8, top - 8 - 8 * len(slots), -8))
+
+    value = {name: int(number, 16) for _, number, name, _ in slots}
+    assert (value["ss"], value["rsp"]) == (record.ss, record.rsp)
+    assert (value["cs"], value["rip"]) == (record.cs, record.rip + trap.instruction)
+    assert value["rflags"] == record.registers["RFL"]
+    assert value["vector"] & 0xFFFFFFFF == trap.vector
+    assert value["error code"] == (record.error if trap.code == "the CPU" else 0)
+    for name in GENERAL_REGISTERS:
+        assert value[name] == record.registers[name.upper()], name
+
+    owner = {name: text for _, _, name, text in slots}
+    assert owner["error code"] == trap.code
+    assert f"in ring {trap.ring}\n" in picture
+    pushed_by_cpu = 6 if trap.code == "the CPU" else 5
+    stub = next(name for name in symbols if name.startswith(f"isr_{trap.vector}_"))
+    assert f"RSP at {stub}, mod 16 = {8 * (pushed_by_cpu % 2)}\n" in picture
+
+
+def test_frame_of_one_of_several_traps(machine: Qemu) -> None:
+    machine.ask("raise irq-before-ud")
+    first, second = machine.ask("frame 1"), machine.ask("frame 2")
+    assert first.startswith("Vector 96 in ring 0\n")
+    assert second.startswith("#UD Invalid Opcode in ring 0\n")
+    assert machine.ask("frame") == second
+    assert 'no trap number "3"' in machine.ask("frame 3")
+
+
+def test_regs_tells_the_same(machine: Qemu) -> None:
+    machine.ask("raise pf-user-supervisor")
+    text = machine.ask("regs")
+    record = witness(machine, 14)
+    assert f"RIP     {record.rip:#018x} fault_pf_user_supervisor.here\n" in text
+    assert f"RSP     {record.rsp:#018x} " in text
+    assert "Error   0x5: read of a protected page in ring 3 [P U]\n" in text
+    for name in GENERAL_REGISTERS:
+        assert f"{name.upper():3}={record.registers[name.upper()]:016x}" in text
+
+
+@pytest.mark.parametrize("vector", [0, 3, 8, 14, 18, 32, 128, 255])
+def test_gate_decodes_what_is_in_memory(
+    machine: Qemu, vector: int, symbols: dict[str, Symbol]
+) -> None:
+    text = machine.ask(f"gate {vector}")
+    table = int(re.search(r"IDT= *([0-9a-f]{16})", machine.hmp("info registers"))[1], 16)
+    low, high = struct.unpack("<2Q", machine.virtual(table + GATE_SIZE * vector, GATE_SIZE))
+    assert f"{high:016x} {low:016x}" in text
+    offset = low & 0xFFFF | low >> 32 & 0xFFFF0000 | high << 32
+    stub = next(name for name in symbols if re.fullmatch(rf"isr_{vector}(_\w+)?", name))
+    assert offset == symbols[stub].address
+    assert f"  offset     {offset:#018x} {stub}\n" in text
+    assert f"  selector   {low >> 16 & 0xFFFF:#06x} " in text
+    assert re.search(rf"^  IST        {low >> 32 & 7} ", text, re.MULTILINE)
+    assert f"DPL {low >> 45 & 3}, 64-bit interrupt gate" in text
+
+
+def test_bt_goes_back_to_the_start(machine: Qemu) -> None:
+    names = re.findall(r"^  #\d+ +0x[0-9a-f]{16} (\w+)\+0x", machine.ask("bt"), re.MULTILINE)
+    assert names[-3:] == ["monitor", "kmain", "higher_half"]
+
+
+def test_tour_raises_and_judges(machine: Qemu) -> None:
+    lines = machine.ask("tour").splitlines()
+    assert len(lines) > 200
+    assert "  pf-write-readonly        #PF Page Fault                     error 0x3" in lines
+    assert not [line for line in lines if "WRONG" in line]
+
+
+@pytest.mark.parametrize(
+    "line, answer",
+    [
+        ("fram", 'There is no command "fram". Did you mean frame?'),
+        ("raise pf-nul", 'There is no fault "pf-nul". Did you mean pf-null-read?'),
+        ("raise", "Which fault?"),
+        ("gate 256", 'takes a vector from 0 to 255, got "256"'),
+        ("gate 1x", 'takes a vector from 0 to 255, got "1x"'),
+        ("vectors 3", 'takes no argument, got "3"'),
+        ("panic nothing-like-it", 'There is no fault "nothing-like-it".'),
+    ],
+)
+def test_what_cannot_be_is_told_and_counts_as_failed(
+    machine: Qemu, line: str, answer: str
+) -> None:
+    assert answer in machine.ask(line)
+    assert machine.poweroff() == POWER_OFF_AFTER_FAILURE
+
+
+def test_frame_before_any_fault_says_what_to_do(machine: Qemu) -> None:
+    assert "Try `raise bp-int3`" in machine.ask("frame")
+
+
+def test_several_commands_on_a_line(machine: Qemu) -> None:
+    both = machine.ask("bt; gate 3")
+    assert "  #0  " in both and "Gate 3 (0x03), #BP Breakpoint" in both
+
+
+def test_the_line_can_be_edited_completed_and_recalled(machine: Qemu) -> None:
+    machine.send(b"gat\t134" + KEY_LEFT + BACKSPACE + b"1\r")
+    machine.wait_for("Gate 114 (0x72), Vector 114: ")
+    machine.wait_for(NEXT_PROMPT)
+    machine.send(KEY_UP + BACKSPACE + b"\r")
+    machine.wait_for("Gate 11 (0x0b), #NP Segment Not Present: ")
+
+
+@pytest.mark.parametrize("line", ["help", "list", "vectors", "tour", "bt", "gate 8", "frame"])
+def test_answers_fit_80_columns_of_ascii(machine: Qemu, line: str) -> None:
+    machine.ask("raise gp-user-cli")
+    text = machine.ask(line)
+    assert text.isascii()
+    assert not [wide for wide in text.splitlines() if len(wide) > 80]
