@@ -33,7 +33,7 @@ fault   0, "gp-cr0-high", "MOV to CR0 with bits above 31"
 
 fault   0, "gp-cr3-high", "MOV to CR3 with bits above the address"
         mov     rax, cr3
-        bts     rax, 62
+        bts     rax, 55
         refused cr3
 
 fault   0, "gp-cr4-reserved", "MOV to CR4 with a reserved bit"
