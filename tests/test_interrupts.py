@@ -14,6 +14,8 @@ from qemu import Qemu
 # kernel/vectors.def; the kernel's own choice.
 TIMER, KEYBOARD, COM1 = 64, 65, 68
 
+NMI = 2
+
 
 def counts(machine: Qemu) -> dict[int, int]:
     """How often each vector was taken, as `vectors` tells."""
@@ -44,6 +46,15 @@ def test_the_witness_has_seen_them(machine: Qemu, vector: int) -> None:
     time.sleep(0.1)
     assert machine.poweroff() == POWER_OFF
     assert vector in {record.vector for record in machine.interrupts() if record.hardware}
+
+
+def test_an_nmi_from_the_host_is_counted(machine: Qemu) -> None:
+    """It comes through LINT1, while the machine waits for a key."""
+    for number in (1, 2):
+        machine.qmp("inject-nmi")
+        assert counts(machine)[NMI] == number
+    records = [record for record in machine.interrupts() if record.vector == NMI]
+    assert len(records) == 2 and not any(record.software for record in records)
 
 
 def test_a_long_line_on_the_serial_port_arrives_whole(machine: Qemu) -> None:
