@@ -82,7 +82,7 @@ def pages(running: Qemu) -> dict[int, Page]:
 def stacks(running: Qemu) -> dict[str, int]:
     """The stacks' tops by their slots in the TSS that the CPU has loaded, and RSP itself."""
     base = int(re.search(r"^TR =\S+ (\S+)", running.hmp("info registers"), re.MULTILINE)[1], 16)
-    tss = running.virtual(base - (1 << 64) if base >= 1 << 63 else base, TSS_SIZE)
+    tss = running.virtual(base, TSS_SIZE)
     tops = {
         name: int.from_bytes(tss[offset : offset + 8], "little")
         for name, offset in TSS_STACKS.items()

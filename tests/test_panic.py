@@ -128,18 +128,13 @@ def test_control_registers(panic: Panic, case: Case) -> None:
 
 def test_code_bytes(panic: Panic) -> None:
     line = re.search(r"^Code +(.*)$", panic.report, re.M)[1].split()
-    memory = panic.machine.virtual(signed(panic.record.rip - CODE_BEFORE), CODE_LENGTH)
+    memory = panic.machine.virtual(panic.record.rip - CODE_BEFORE, CODE_LENGTH)
     # What lies in front of the first page of code is not mapped and shown as ??.
     shown = [word.strip("<>") for word in line]
     pairs = zip(shown, memory, strict=True)
     assert all(int(byte, 16) == value for byte, value in pairs if byte != "??"), (line, memory)
     marked = [index for index, word in enumerate(line) if word.startswith("<")]
     assert marked == [CODE_BEFORE]
-
-
-def signed(address: int) -> int:
-    """QMP takes addresses as signed numbers."""
-    return address - (1 << 64) if address >> 63 else address
 
 
 def test_backtrace(panic: Panic) -> None:
