@@ -52,6 +52,8 @@ OBJECTS := $(SOURCES:%=$(BUILD)/%.o) $(GENERATED:%.c=%.c.o) \
 
 ELF := $(BUILD)/barestub.elf
 ISO := $(BUILD)/barestub.iso
+# Some systems have a CPU in the environment, which says something else.
+THEIR_CPU := $(if $(findstring command,$(origin CPU)),$(CPU))
 RUN_ISO := $(if $(RUN),$(BUILD)/run.iso,$(ISO))
 
 # What `make lint` reads: the kernel named by ELF=, else a running one named in ARGS, else ours.
@@ -78,7 +80,7 @@ all: ## build build/barestub.elf and build/barestub.iso
 run: ## boot it: RUN="...", FAULTS=DIR, UEFI=1, EMU=bochs, CPU=MODEL
 	@$(DEPS) build $(if $(filter bochs,$(EMU)),bochs,run) $(if $(UEFI),uefi)
 	@$(MAKE) --no-print-directory $(RUN_ISO)
-	@$(PYTHON) scripts/run --emu $(EMU) $(CPU:%=--cpu %) $(if $(UEFI),--uefi) $(RUN_ISO)
+	@$(PYTHON) scripts/run --emu $(EMU) $(THEIR_CPU:%=--cpu %) $(if $(UEFI),--uefi) $(RUN_ISO)
 
 test: ## run all tests; JUnit XML in build/junit.xml
 	@$(DEPS) build run uefi bochs test silicon bugs lint

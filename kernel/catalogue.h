@@ -19,7 +19,11 @@ struct fault {
 enum fault_flag {
     FAULT_FATAL = 1 << 0,        ///< the machine resets
     FAULT_EVERY_VECTOR = 1 << 1, ///< traps of the devices' vectors count, too
+    FAULT_MAY_REFUSE = 1 << 2,   ///< a CPU may refuse to do it at all
 };
+
+/// What the code of an entry returns if the CPU has refused it.
+#define RESULT_REFUSED 0xFFFFFFFFul
 
 /// As tests/faults/fault.inc writes them.
 enum expectation_flag {

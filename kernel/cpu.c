@@ -17,6 +17,10 @@ void cpu_detect(void)
         leaf <= cpuid(CPUID_EXTENDED & leaf, 0).eax && cpuid(leaf, subleaf).output & 1u << bit;
 #include "features.def"
 #undef FEATURE
+    // Firmware may forbid what CPUID promises: APM vol. 2, 15.4.
+    if (cpu_has(FEATURE_SVM) && rdmsr(VM_CR) & VM_CR_SVMDIS)
+        features[FEATURE_SVM] = false;
+
     static const uint8_t clac_code[] = {0x0F, 0x01, 0xCA};
     if (cpu_has(FEATURE_SMAP))
         memcpy(trap_entry_clac, clac_code, sizeof(clac_code));

@@ -70,7 +70,7 @@ static void add_selector_code(struct text *text, uint64_t code)
         add(text, "selector 0x%lx: %s entry %lu", code & 0xFFFC, code & ERROR_TI ? "LDT" : "GDT",
             index);
     if (code & ERROR_EXT)
-        add(text, ", while another event was delivered [EXT]");
+        add(text, ", during another delivery [EXT]");
 }
 
 static void add_control_protection(struct text *text, uint64_t code)

@@ -7,7 +7,7 @@
 
 #include "cpu.h"
 
-/// One CPU model of an emulator: those of the same one follow each other.
+/// One CPU model of an emulator: its models stand together, the preferred one first.
 struct emulator {
     const char *id;      ///< of the emulator, as in tests/emulators.toml
     const char *name;    ///< for people

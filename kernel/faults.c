@@ -144,23 +144,27 @@ void fault_run_unhandled(const struct fault *fault)
     call(fault);
 }
 
+bool fault_can_run(const struct fault *fault, char *reason, size_t size)
+{
+    const struct deviation *deviation = deviation_here(fault->name);
+    if (!cpu_has(fault->needs))
+        print_to(reason, size, "this CPU has no %s", feature_name(fault->needs));
+    else if (deviation && deviation->is_unsafe)
+        print_to(reason, size, "unsafe: %s", deviation->reason);
+    else
+        return true;
+    return false;
+}
+
 const struct outcome *fault_run(const struct fault *fault)
 {
     memset(&outcome, 0, sizeof(outcome));
-    if (!cpu_has(fault->needs)) {
+    if (!fault_can_run(fault, outcome.reason, sizeof(outcome.reason))) {
         outcome.verdict = SKIP;
-        print_to(outcome.reason, sizeof(outcome.reason), "this CPU has no %s",
-                 feature_name(fault->needs));
-        return &outcome;
-    }
-    const struct deviation *deviation = deviation_here(fault->name);
-    if (deviation && deviation->is_unsafe) {
-        outcome.verdict = SKIP;
-        print_to(outcome.reason, sizeof(outcome.reason), "unsafe: %s", deviation->reason);
         return &outcome;
     }
     run(fault);
-    if (outcome.verdict == FAIL && deviation)
+    if (outcome.verdict == FAIL && deviation_here(fault->name))
         outcome.verdict = KNOWN;
     return &outcome;
 }

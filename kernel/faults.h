@@ -1,8 +1,14 @@
 // Raising the faults of the catalogue.
 #pragma once
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "catalogue.h"
 #include "judge.h"
+
+/// Whether @fault can be raised on this machine; where not, @reason of @size bytes says why.
+bool fault_can_run(const struct fault *fault, char *reason, size_t size);
 
 /// Raise @fault. The result stays valid until the next call.
 const struct outcome *fault_run(const struct fault *fault);

@@ -71,6 +71,11 @@ static void judge_trap(struct outcome *outcome, const struct record *seen,
 
 void judge(const struct fault *fault, struct outcome *outcome, const uint64_t *counts_before)
 {
+    if (fault->flags & FAULT_MAY_REFUSE && outcome->result == RESULT_REFUSED) {
+        outcome->verdict = SKIP;
+        print_to(outcome->reason, sizeof(outcome->reason), "this CPU refuses it");
+        return;
+    }
     size_t number = 0;
     const struct expectation *expected = NULL;
     while ((expected = fault_expectation(fault, expected))) {

@@ -7,7 +7,7 @@
 #include "print.h"
 #include "string.h"
 
-#define CTRL(letter) ((letter)&0x1F)
+#define CTRL(letter) (0x1F & (letter))
 #define HISTORY_SIZE 16
 
 static char history[HISTORY_SIZE][LINE_SIZE]; ///< the newest first

@@ -8,6 +8,7 @@
 #include "gdt.h"
 #include "idt.h"
 #include "paging.h"
+#include "pic.h"
 #include "x86.h"
 
 // The pages of fault_pages.def and the unmapped ones behind them, by address.
@@ -28,7 +29,7 @@ _Static_assert(offsetof(struct cpu, tss) == 0, "CPU_BASE is the address of the T
 static struct {
     uint64_t pages[FAULT_PAGE_COUNT];
     uint64_t cr0, cr4, xcr0, efer, u_cet, s_cet;
-    uint32_t lvt_timer;
+    uint32_t lvt_timer, lvt_lint0, svr;
 } machine;
 
 volatile bool machine_is_guest;
@@ -44,6 +45,8 @@ void machine_save(void)
     machine.cr4 = read_cr4();
     machine.efer = rdmsr(IA32_EFER);
     machine.lvt_timer = lapic_read(LAPIC_LVT_TIMER);
+    machine.lvt_lint0 = lapic_read(LAPIC_LVT_LINT0);
+    machine.svr = lapic_read(LAPIC_SVR);
     machine.xcr0 = cpu_has(FEATURE_XSAVE) ? xgetbv(0) : 0;
     machine.u_cet = has_cet() ? rdmsr(IA32_U_CET) : 0;
     machine.s_cet = has_cet() ? rdmsr(IA32_S_CET) : 0;
@@ -101,6 +104,9 @@ void machine_mask_timer(void)
 /// What an entry leaves pending is its fault, and must not reach the kernel's handlers.
 static void put_interrupts_right(void)
 {
+    pic_silence();
+    lapic_write(LAPIC_LVT_LINT0, machine.lvt_lint0);
+    lapic_write(LAPIC_SVR, machine.svr);
     lapic_write(LAPIC_TPR, 0);
     apic_eoi_all();
     take_pending();

@@ -80,10 +80,10 @@ static inline void sti_hlt(void)
 }
 
 /// From a guest back to its host: APM vol. 3, VMMCALL. The host's way back, tests/faults/svm.inc,
-/// clobbers RAX and RCX.
+/// clobbers RCX.
 static inline void vmmcall(void)
 {
-    __asm__ volatile("vmmcall" : : : "rax", "rcx", "cc", "memory");
+    __asm__ volatile("vmmcall" : : : "rcx", "cc", "memory");
 }
 
 static inline void ud2(void)

@@ -44,6 +44,8 @@ class Deviation:
 def load(text: str | None = None) -> list[Deviation]:
     """Return the entries of the table, or of @text."""
     entries = tomllib.loads(TABLE.read_text() if text is None else text).get("deviation", [])
+    unclear = [entry["case"] for entry in entries if ("instead" in entry) == ("unsafe" in entry)]
+    assert not unclear, f"either `instead` or `unsafe`: {unclear}"
     return [Deviation(**entry) for entry in entries]
 
 

@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
 import termios
@@ -18,6 +19,7 @@ from pathlib import Path
 from guest import TIMEOUT
 
 ROOT = Path(__file__).parent.parent
+STOP_TIMEOUT = 10  # seconds for a command to tidy up when it is asked to end
 
 
 class Person:
@@ -62,8 +64,11 @@ def terminal(command: list[str]) -> Iterator[Person]:
     try:
         yield person
     finally:
-        if person.process.poll() is None:
+        try:
             person.process.terminate()
+            person.process.wait(STOP_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            os.killpg(person.process.pid, signal.SIGKILL)
             person.process.wait()
         os.close(person.master)
         os.close(person.slave)

@@ -26,6 +26,10 @@ EMULATOR = "bochs"
 
 RUN = [sys.executable, str(ROOT / "scripts" / "run"), "--emu", "bochs", "--display", "none"]
 
+# How the entries are called that have SVM inject an event. Bochs has #BP and #OF from INT3 and INTO
+# then.
+INJECTED = "inject-"
+
 # The vector by which ring 3 gives the CPU back when an entry is over: kernel/vectors.def.
 USER_CALL = 128
 
@@ -91,8 +95,8 @@ def is_told(trap: Fields, record: bochslog.Record) -> bool:
     """Whether the kernel has told the origin, as far as it and Bochs can."""
     if record.origin == "irq" and record.vector in SPURIOUS:
         return trap["origin"] in ("irq", "cpu")
-    if record.type == bochslog.SOFTWARE_EXCEPTION:  # INT3 or INTO, or SVM has injected the same
-        return trap["origin"] in ("int", "cpu")
+    if trap["name"].startswith(INJECTED) and record.type == bochslog.SOFTWARE_EXCEPTION:
+        return trap["origin"] == "cpu"
     return trap["origin"] == record.origin
 
 
@@ -116,7 +120,9 @@ def raise_on(machines: Machines, cpu: str, name: str) -> tuple[Raised, list[boch
     machine = machines.at_prompt(cpu)
     machine.deliveries()  # those of before
     try:
-        raised = trapline.parse(machine.ask(f"raise {name}"))
+        answer = machine.ask(f"raise {name}")
+        assert not [line for line in trapline.for_people(answer) if len(line) > 80]
+        raised = trapline.parse(answer)
     except AssertionError:
         machines.discard(cpu)
         raise

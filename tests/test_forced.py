@@ -30,7 +30,8 @@ def gdb_socket(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def stub_options(socket: str) -> tuple[str, ...]:
-    return "-S", "-chardev", f"socket,id=gdb,path={socket},server=on,wait=off", "-gdb", "chardev:gdb"
+    chardev = f"socket,id=gdb,path={socket},server=on,wait=off"
+    return "-S", "-chardev", chardev, "-gdb", "chardev:gdb"
 
 
 def test_a_loader_without_multiboot2_is_refused_in_words(

@@ -54,7 +54,16 @@ def test_an_nmi_from_the_host_is_counted(machine: Qemu) -> None:
         machine.qmp("inject-nmi")
         assert counts(machine)[NMI] == number
     records = [record for record in machine.interrupts() if record.vector == NMI]
-    assert len(records) == 2 and not any(record.software for record in records)
+    assert len(records) == 2
+    assert not any(record.software or record.error for record in records)
+
+
+@pytest.mark.parametrize(
+    "entry, vector", [("spurious-pic", 39), ("spurious-pic-eoi", 47), ("spurious-eoi", 255)]
+)
+def test_spurious_interrupts_are_counted(machine: Qemu, entry: str, vector: int) -> None:
+    machine.ask(f"raise {entry}")
+    assert counts(machine)[vector] == 1
 
 
 def test_a_long_line_on_the_serial_port_arrives_whole(machine: Qemu) -> None:

@@ -123,9 +123,20 @@ def test_an_unknown_cpu_is_told(iso: str, emulator: str, wrong: str, near: str) 
 def test_what_the_emulator_would_not_survive_is_not_run(iso: str) -> None:
     done = run(iso, "raise gp-cr4-reserved\npoweroff\n")
     assert done.returncode == 0, done.stderr
-    assert "verdict   not run: unsafe: " in done.stdout
+    assert "verdict   not run: unsafe: TCG hangs" in done.stdout
     assert "Run this under Bochs: `make run EMU=bochs`" in done.stdout
-    assert run(iso, "panic gp-cr4-reserved\npoweroff\n").returncode == 1
+
+
+@pytest.mark.parametrize(
+    "entry, reason",
+    [("gp-cr4-reserved", "unsafe: TCG hangs"), ("cp-ret", "this CPU has no CET_SS")],
+)
+def test_no_panic_by_what_cannot_be_run(iso: str, entry: str, reason: str) -> None:
+    done = run(iso, f"panic {entry}\npoweroff\n")
+    assert done.returncode == 1
+    assert f"Not here: {reason}.\n" in done.stdout
+    assert "Run this under Bochs: `make run EMU=bochs`" in done.stdout
+    assert "KERNEL PANIC" not in done.stdout
 
 
 @pytest.mark.parametrize("emulator", ["qemu", "bochs"])

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 MISSING = "skip this CPU has no "
 UNSAFE = "skip unsafe: "
 
+# The result where the CPU, as it may, refuses to do it.
+REFUSED = "skip this CPU refuses it"
+
 # A value is a number, or a word such as "none" or "cpu".
 Fields = dict[str, "int | str"]
 
@@ -30,6 +33,11 @@ class Raised:
     def danger(self) -> str:
         """Why the entry was not run although the CPU has what it needs, or ''."""
         return self.result.removeprefix(UNSAFE) if self.result.startswith(UNSAFE) else ""
+
+    @property
+    def refused(self) -> str:
+        """That the CPU has refused it, or ''."""
+        return self.result.removeprefix("skip ") if self.result == REFUSED else ""
 
 
 def _value(text: str) -> int | str:

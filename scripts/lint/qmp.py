@@ -106,6 +106,7 @@ def connect(path: str) -> Qmp:
     try:
         connection.connect(path)
     except OSError as error:
+        connection.close()
         raise CannotRun(f"--qmp {path}: {error.strerror or error}") from None
     return Qmp(connection, f"--qmp {path}")
 
@@ -153,6 +154,7 @@ def _greeted(ours: socket.socket, process: subprocess.Popen[bytes], errors: IO[s
     try:
         return Qmp(ours, "--boot")
     except CannotRun:
+        ours.close()
         process.kill()
         process.wait()
         errors.seek(0)

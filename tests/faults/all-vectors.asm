@@ -24,6 +24,7 @@ expect  vector_number, .next_%[vector_number]
 ; vector meanwhile, so that 255 is one like the others.
 fault   0, "ipi-all", "an interrupt to each vector from 16 to 255", every_vector
         spurious_vector 15
+        xor     r12d, r12d
 %assign vector_number 16
 %rep 240
         mov     ebx, vector_number
@@ -32,11 +33,18 @@ expect  vector_number, .came
     %assign vector_number vector_number + 1
 %endrep
         spurious_vector VECTOR_SPURIOUS
+        test    r12d, r12d
+        jnz     .wrong
         done
+.wrong: done    1                       ; an EOI is missing
 
 .send:  mov     edi, ebx                ; ICR_FIXED is 0
         kernel_call apic_send_self
         sti
         nop
 .came:  cli
+        mov     edi, ebx
+        kernel_call apic_in_service
+        movzx   eax, al
+        or      r12d, eax
         ret

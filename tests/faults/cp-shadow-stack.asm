@@ -62,7 +62,7 @@ fault   3, "cp-user-rstorssp", "RSTORSSP where there is no token", needs CET_SS,
 expect  CP, .here, code CP_RSTORSSP, then .next
         user_shadow_stack USER_SSP
 
-fault   3, "pf-user-shadow-stack", "CALL with SSP in an ordinary page", needs CET_SS, prepare .prepare
+fault   3, "pf-user-shadow-stack", "CALL, SSP in an ordinary page", needs CET_SS, prepare .prepare
 .here:  call    .next                   ; CALL of the very next instruction would not use it
         done    1
 .next:  done

@@ -89,6 +89,15 @@ fault   0, "df-ts-ts", "#TS while #TS is delivered"
 fault   0, "df-ts-np", "#NP while #TS is delivered"
         pair    TS, NP
 
+; The stack of the second fault must lie within the TSS, in front of the first one's.
+fault   0, "df-ts-ss", "#SS while #TS is delivered"
+        second_SS VECTOR_TS
+        gate_ist VECTOR_UD, SPARE_IST + 1
+        tss_limit TSS_IST1 + 8 * SPARE_IST - 1
+.here:  ud2
+        done
+expect  DF, .here, code 0, stack DF_STACK, abandon
+
 fault   0, "df-ts-gp", "#GP while #TS is delivered"
         pair    TS, GP
 

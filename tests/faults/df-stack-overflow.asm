@@ -7,3 +7,10 @@ fault   0, "df-stack-overflow", "the kernel stack runs into its guard page"
 .here:  push    rax
         done
 expect  DF, .here, code 0, cr2 KERNEL_STACK_LOW - 8, abandon
+
+; There the #SS finds no stack, either.
+fault   0, "df-push", "PUSH with a non-canonical RSP"
+        mov     rsp, 0x0000900000000000
+.here:  push    rax
+        done
+expect  DF, .here, code 0, stack DF_STACK, abandon

@@ -15,7 +15,7 @@ fault   3, "gp-user-movaps", "MOVAPS from an unaligned address in ring 3"
         mov     eax, PAGE_USER + 8
         refused movaps xmm0, [rax]
 
-fault   3, "gp-user-cmpxchg16b", "CMPXCHG16B at an unaligned address in ring 3"
+fault   3, "gp-user-cmpxchg16b", "CMPXCHG16B at an unaligned address in ring 3", needs CX16
         mov     edi, PAGE_USER + 8
         refused cmpxchg16b [rdi]
 

@@ -43,13 +43,13 @@ fault   3, "mf-user-x87", "the x87 instruction after an unmasked error"
 ; Without CR0.NE it is not #MF but IRQ 13, as in the first PCs: the CPU tells the 8259, and waits. A
 ; write to port F0 takes the request back. SDM vol. 1, D.2.
 %assign IRQ13_VECTOR            VECTOR_PIC15 - 2
-%assign SLAVE_X87               1 << 5
+%assign SLAVE_X87               5
 %assign X87_CLEAR               0xF0
 
 fault   0, "irq-x87", "an unmasked x87 error with CR0.NE clear"
         lint0   LVT_DELIVERY_EXTINT
-        pic_mask SLAVE, ~SLAVE_X87
-        pic_mask MASTER, ~MASTER_CASCADE
+        pic_unmask PIC_SLAVE, SLAVE_X87
+        pic_unmask PIC_MASTER, PIC_CASCADE
         mov     rax, cr0
         and     rax, ~CR0_NE
         mov     cr0, rax
@@ -60,9 +60,6 @@ fault   0, "irq-x87", "an unmasked x87 error with CR0.NE clear"
         nop
         cli
         fninit
-        lint0   LVT_MASKED
-        pic_mask MASTER, ~0
-        pic_mask SLAVE, ~0
         done
 expect  IRQ13_VECTOR, anywhere, repair .end
 
@@ -70,8 +67,8 @@ routine .end
         xor     eax, eax
         out     X87_CLEAR, al
         fnclex
-        pic_eoi SLAVE, 5
-        pic_eoi MASTER, 2
+        pic_eoi PIC_SLAVE, SLAVE_X87
+        pic_eoi PIC_MASTER, PIC_CASCADE
         ret
 
 ; SSE reports at the instruction itself.

@@ -65,6 +65,15 @@ fault   0, "serial-de-pf", "#PF while #DE is delivered is #PF"
 .next:  done
 expect  PF, .here, code PF_W, cr2 UNMAPPED - 8, then .next
 
+; #TS by an IST slot behind the limit of the TSS, which that of #TS itself lies in front of.
+fault   0, "serial-ts-pf", "#PF while #TS is delivered is #PF"
+        unmapped_stack VECTOR_TS
+        gate_ist VECTOR_UD, SPARE_IST + 1
+        tss_limit TSS_IST1 + 8 * SPARE_IST - 1
+.here:  ud2
+.next:  done
+expect  PF, .here, code PF_W, cr2 UNMAPPED - 8, then .next
+
 fault   0, "serial-np-pf", "#PF while #NP is delivered is #PF"
         unmapped_stack VECTOR_NP
         mov     eax, SELECTOR_NOT_PRESENT

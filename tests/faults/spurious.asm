@@ -24,36 +24,44 @@ fault   0, "spurious-lapic", "an interrupt that TPR withdraws", every_vector
 expect  SPURIOUS, .here
 expect  OWN_VECTOR, .next
 
-; The 8259's way: its request reaches the CPU through LINT0 as ExtINT, and is masked before the CPU
-; asks for the vector. It answers with input 7, whose in-service bit stays clear. 8259A datasheet,
-; "Default IR7".
+; The 8259's way: its request, here the timer's, is masked before the CPU asks for the vector. It
+; answers with input 7, whose in-service bit stays clear. 8259A datasheet, "Default IR7".
+%assign MASTER_TIMER            0
+
+; Channel 0 of the 8254 as a rate generator: Intel 8254 datasheet, "Mode 2".
+%assign PIT_CHANNEL_0           0x40
+%assign PIT_COMMAND             0x43
+%assign PIT_MODE_2              0x34            ; of channel 0, the count in two bytes
+
 fault   0, "spurious-pic", "a request withdrawn from the 8259", every_vector
+        mov     al, PIT_MODE_2
+        out     PIT_COMMAND, al
+        mov     al, 16                          ; times 256 / 1.19 MHz: 3 ms
+        out     PIT_CHANNEL_0, al
+        out     PIT_CHANNEL_0, al
         lint0   LVT_DELIVERY_EXTINT
-        pic_mask MASTER, ~MASTER_TIMER
-        mov     ecx, 1000000
-.wait:  pause
-        loop    .wait
+        pic_unmask PIC_MASTER, MASTER_TIMER
+        await_request MASTER_TIMER
         lint0   LVT_MASKED
-        pic_mask MASTER, ~0
+        pic_mask PIC_MASTER
         lint0   LVT_DELIVERY_EXTINT
         sti
         nop
 .here:  cli
-        lint0   LVT_MASKED
         done
 expect  PIC7, .here
 
 ; The handlers, and what is in service meanwhile. INT n would reach them, but is no interrupt that
 ; comes from a controller: the frame is pushed by hand.
-extern  isr_47_PIC15
-extern  isr_255_SPURIOUS
+extern isr_47_PIC15
+extern isr_255_SPURIOUS
 
 ; Fields of a 64-bit gate: SDM vol. 3, figure 6-8.
 %assign GATE_OFFSET_MIDDLE      6
 %assign GATE_OFFSET_HIGH        8
 
-; deliver STUB: push what the CPU would push, and go there. Clobbers RAX.
-%macro deliver 1
+; as_if_delivered STUB: push what the CPU would push, and go there. Clobbers RAX.
+%macro as_if_delivered 1
         mov     rax, rsp
         and     rsp, -16                ; as the CPU does
         push    SELECTOR_KERNEL_DATA
@@ -85,7 +93,7 @@ fault   0, "spurious-eoi", "no EOI for a spurious interrupt in another"
 .wrong: done    1
 
 routine .isr
-        deliver isr_255_SPURIOUS
+        as_if_delivered isr_255_SPURIOUS
         mov     edi, OWN_VECTOR
         kernel_call apic_in_service
         movzx   ebx, al
@@ -95,23 +103,16 @@ routine .isr
 ; The slave's spurious interrupt: the master cannot know, and has put its input 2 in service. So an
 ; EOI is due there, and none to the slave, whose IRQ 8 (the real-time clock's) is in service here.
 %assign IRQ8_VECTOR             VECTOR_PIC7 + 1
-%assign SLAVE_RTC               1 << 0
-%assign OCW3_READ_IRR           0x0A
-%assign OCW3_READ_ISR           0x0B
+%assign SLAVE_RTC               0
 
 ; The clock's registers: MC146818 datasheet.
 %assign RTC_INDEX               0x70
 %assign RTC_DATA                0x71
+%assign RTC_A                   0x0A
+%assign RTC_A_1024_HZ           0x26
 %assign RTC_B                   0x0B
 %assign RTC_B_PERIODIC          1 << 6
 %assign RTC_C                   0x0C            ; reading it ends the request
-
-; pic_read PIC, OCW3: AL = the register that it asks for.
-%macro pic_read 2
-        mov     al, %2
-        out     %1, al
-        in      al, %1
-%endmacro
 
 ; rtc REGISTER: AL = its content.
 %macro rtc 1
@@ -121,22 +122,24 @@ routine .isr
 %endmacro
 
 fault   0, "spurious-pic-eoi", "spurious IRQ 15: an EOI to the master alone"
+        rtc     RTC_A
+        mov     al, RTC_A_1024_HZ
+        out     RTC_DATA, al
         rtc     RTC_B
         or      al, RTC_B_PERIODIC
         out     RTC_DATA, al
         rtc     RTC_C
         lint0   LVT_DELIVERY_EXTINT
-        pic_mask SLAVE, ~SLAVE_RTC
-        pic_mask MASTER, ~MASTER_CASCADE
-        mov     ecx, 1000000
-.wait:  pic_read MASTER, OCW3_READ_IRR
-        test    al, MASTER_CASCADE
-        loopz   .wait
+        pic_unmask PIC_SLAVE, SLAVE_RTC
+        pic_unmask PIC_MASTER, PIC_CASCADE
+        await_request PIC_CASCADE
         xor     ebx, ebx
         sti
         nop
 .here:  cli
-        lint0   LVT_MASKED
+        rtc     RTC_B
+        and     al, ~RTC_B_PERIODIC
+        out     RTC_DATA, al
         cmp     ebx, 1
         jne     .wrong
         done
@@ -146,19 +149,16 @@ expect  IRQ8_VECTOR, .here, repair .isr
 ; RBX of the entry = 1 if master and slave have in service what they should have.
 routine .isr
         push    rdi
-        rtc     RTC_B
-        and     al, ~RTC_B_PERIODIC
-        out     RTC_DATA, al
         rtc     RTC_C
-        pic_mask MASTER, ~0
-        pic_mask SLAVE, ~0
-        deliver isr_47_PIC15
-        pic_read MASTER, OCW3_READ_ISR
+        pic_mask PIC_MASTER
+        pic_mask PIC_SLAVE
+        as_if_delivered isr_47_PIC15
+        pic_read PIC_MASTER, OCW3_READ_ISR
         movzx   ecx, al
-        pic_read SLAVE, OCW3_READ_ISR
-        xor     al, SLAVE_RTC
+        pic_read PIC_SLAVE, OCW3_READ_ISR
+        xor     al, 1 << SLAVE_RTC
         or      cl, al
-        pic_eoi SLAVE, 0
+        pic_eoi PIC_SLAVE, SLAVE_RTC
         pop     rdi
         cmp     cl, 1                   ; CF if it is 0
         adc     qword [rdi + REGS_RBX], 0
