@@ -3,6 +3,7 @@
 
 #include "paging.h"
 #include "string.h"
+#include "trap.h"
 #include "x86.h"
 
 /// Three bytes of NOP in asm/entry.asm.
@@ -17,13 +18,26 @@ void cpu_detect(void)
         leaf <= cpuid(CPUID_EXTENDED & leaf, 0).eax && cpuid(leaf, subleaf).output & 1u << bit;
 #include "features.def"
 #undef FEATURE
-    // Firmware may forbid what CPUID promises: APM vol. 2, 15.4.
-    if (cpu_has(FEATURE_SVM) && rdmsr(VM_CR) & VM_CR_SVMDIS)
-        features[FEATURE_SVM] = false;
-
     static const uint8_t clac_code[] = {0x0F, 0x01, 0xCA};
     if (cpu_has(FEATURE_SMAP))
         memcpy(trap_entry_clac, clac_code, sizeof(clac_code));
+}
+
+/// In the place of an RDMSR that the CPU refuses: the register reads as 0.
+static void read_zero(struct regs *regs)
+{
+    regs->rip += 2; // 0F 32
+    regs->rax = regs->rdx = 0;
+}
+
+void cpu_check_svm(void)
+{
+    if (!cpu_has(FEATURE_SVM))
+        return;
+    trap_fn *before = trap_handler(VECTOR_GP, read_zero); // Bochs 2.7 has no VM_CR
+    if (rdmsr(VM_CR) & VM_CR_SVMDIS)
+        features[FEATURE_SVM] = false;
+    trap_handler(VECTOR_GP, before);
 }
 
 bool cpu_has(enum feature feature)

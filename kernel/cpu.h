@@ -77,5 +77,8 @@ const char *feature_name(enum feature feature);
 /// Detect the features, and put CLAC into the trap path under SMAP: while text is still writable.
 void cpu_detect(void);
 
+/// Forget SVM where the firmware forbids it: APM vol. 2, 15.4. Needs the IDT, and interrupts off.
+void cpu_check_svm(void);
+
 /// Switch on in CR0, CR4 and XCR0 what the kernel relies on. Needs the kernel's own tables.
 void cpu_init(void);

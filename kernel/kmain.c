@@ -41,6 +41,7 @@ void kmain(void)
     cpu_init();
     gdt_init();
     idt_init();
+    cpu_check_svm();
     screen_remap();
     symbols_init();
     pic_init();
