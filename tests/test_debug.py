@@ -47,6 +47,7 @@ def own_lines(text: str) -> list[str]:
         "de-user-div-zero",
         "df-stack-overflow",
         "gp-int13",
+        "inject-pf",
         "irq-state-user",
         "pf-execute-nx",
         "pf-write-readonly",

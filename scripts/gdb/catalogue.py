@@ -120,7 +120,8 @@ def _debug_trap(expected: Expectation, last: int, text: str) -> int | None:
 
 def trapping_instruction(fault: Fault) -> int | None:
     """Return where the instruction lies that raises the first trap of @fault, or None if its code
-    does not tell: an interrupt comes anywhere, a jump can trap at its target."""
+    does not tell: an interrupt comes anywhere, a jump can trap at its target, a call before it
+    returns."""
     expected = fault.first
     if expected is None or expected.rip == 0:
         return None
@@ -129,6 +130,8 @@ def trapping_instruction(fault: Fault) -> int | None:
         return expected.rip if _contains(fault, expected.rip) else None
     with _from_file():
         text = gdb.selected_inferior().architecture().disassemble(last)[0]["asm"]
+    if text.split()[0] == "call":
+        return None
     if short(expected.vector) == "#DB" and text.split()[0] not in ("int", "int1", "icebp"):
         return _debug_trap(expected, last, text)
     return last if _is_behind(expected, text) else expected.rip
