@@ -32,7 +32,7 @@ static struct {
     uint32_t lvt_timer, lvt_lint0, svr;
 } machine;
 
-volatile bool machine_is_guest;
+bool machine_is_guest;
 
 static bool has_cet(void)
 {

@@ -6,7 +6,7 @@
 
 /// Whether we run as a guest of ourselves. tests/faults/svm.inc has it so by VMRUN, and undoes it
 /// behind VMMCALL.
-extern volatile bool machine_is_guest;
+extern bool machine_is_guest;
 
 /// Keep what an entry may change and what cannot be built anew.
 void machine_save(void);

@@ -19,19 +19,12 @@ from catalogue import entries, is_fatal
 from conftest import ROOT
 from guest import PROMPT
 from person import script
-from trapline import Fields, Raised
+from trapline import USER_CALL, Fields, Raised
 from truth import Case, Truth
 
 EMULATOR = "bochs"
 
 RUN = [sys.executable, str(ROOT / "scripts" / "run"), "--emu", "bochs", "--display", "none"]
-
-# How the entries are called that have SVM inject an event. Bochs has #BP and #OF from INT3 and INTO
-# then.
-INJECTED = "inject-"
-
-# The vector by which ring 3 gives the CPU back when an entry is over: kernel/vectors.def.
-USER_CALL = 128
 
 # Bochs logs an error code before it adds EXT, which these vectors do not have: SDM vol. 3, 6.13.
 EXT = 1 << 0
@@ -95,7 +88,7 @@ def is_told(trap: Fields, record: bochslog.Record) -> bool:
     """Whether the kernel has told the origin, as far as it and Bochs can."""
     if record.origin == "irq" and record.vector in SPURIOUS:
         return trap["origin"] in ("irq", "cpu")
-    if trap["name"].startswith(INJECTED) and record.type == bochslog.SOFTWARE_EXCEPTION:
+    if trapline.is_injected(trap) and record.type == bochslog.SOFTWARE_EXCEPTION:
         return trap["origin"] == "cpu"
     return trap["origin"] == record.origin
 
@@ -121,7 +114,7 @@ def raise_on(machines: Machines, cpu: str, name: str) -> tuple[Raised, list[boch
     machine.deliveries()  # those of before
     try:
         answer = machine.ask(f"raise {name}")
-        assert not [line for line in trapline.for_people(answer) if len(line) > 80]
+        assert not trapline.too_wide(answer)
         raised = trapline.parse(answer)
     except AssertionError:
         machines.discard(cpu)

@@ -12,6 +12,9 @@ UNSAFE = "skip unsafe: "
 # The result where the CPU, as it may, refuses to do it.
 REFUSED = "skip this CPU refuses it"
 
+# The vector by which ring 3 gives the CPU back when an entry is over: kernel/vectors.def.
+USER_CALL = 128
+
 # A value is a number, or a word such as "none" or "cpu".
 Fields = dict[str, "int | str"]
 
@@ -35,9 +38,9 @@ class Raised:
         return self.result.removeprefix(UNSAFE) if self.result.startswith(UNSAFE) else ""
 
     @property
-    def refused(self) -> str:
-        """That the CPU has refused it, or ''."""
-        return self.result.removeprefix("skip ") if self.result == REFUSED else ""
+    def is_refused(self) -> bool:
+        """Whether the CPU has refused to do it."""
+        return self.result == REFUSED
 
 
 def _value(text: str) -> int | str:
@@ -66,7 +69,12 @@ def parse(text: str) -> Raised:
     return raised
 
 
-def for_people(text: str) -> list[str]:
-    """Return the lines of the monitor's answer that are no machine lines."""
+def is_injected(trap: Fields) -> bool:
+    """Whether SVM was to inject the event: tests/faults/inject.asm."""
+    return trap["name"].startswith("inject-")
+
+
+def too_wide(text: str) -> list[str]:
+    """Return the lines of the monitor's answer that are for people and over 80 columns."""
     kinds = ("expect: ", "trap: ", "result: ")
-    return [line for line in text.splitlines() if not line.startswith(kinds)]
+    return [line for line in text.splitlines() if len(line) > 80 and not line.startswith(kinds)]

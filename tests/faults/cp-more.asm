@@ -1,5 +1,6 @@
 ; Indirect branch tracking: what it holds up, and what it lets pass. SDM vol. 1, 17.3.
 %include "fault.inc"
+%include "tables.inc"
 
 fault   0, "cp-jmp", "an indirect JMP to code without ENDBR64", needs CET_IBT
         lea     rax, [rel .target]
@@ -37,8 +38,5 @@ fault   3, "cp-user-jmp", "an indirect JMP to code without ENDBR64", needs CET_I
 expect  CP, .target, code CP_ENDBRANCH, then .next
 
 routine .track
-        mov     ecx, IA32_U_CET
-        mov     eax, CET_ENDBR_EN
-        xor     edx, edx
-        wrmsr
+        set_msr IA32_U_CET, CET_ENDBR_EN
         ret

@@ -8,14 +8,6 @@
 %assign USER_SSP PAGE_USER_READ_ONLY + 0x800
 %assign KERNEL_SSP PAGE_SUPERVISOR + 0x800
 
-; set_msr MSR, VALUE below 4 GiB
-%macro set_msr 2
-        mov     ecx, %1
-        mov     eax, %2
-        xor     edx, edx
-        wrmsr
-%endmacro
-
 ; shadow_page PAGE: not writable and yet dirty, which is how the CPU knows it. SDM vol. 3, 4.6.
 %macro shadow_page 1
         page_entry %1

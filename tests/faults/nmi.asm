@@ -19,6 +19,18 @@ extern trap_count
         loop    %%again
 %endmacro
 
+; require_one: return from a routine that has kept `nmis` in RBX, and RBX on the stack; but if not
+; exactly one has come since, end the entry.
+%macro require_one 0
+        nmis
+        sub     rax, rbx
+        pop     rbx
+        cmp     rax, 1
+        je      %%came
+        ud2
+%%came: ret
+%endmacro
+
 fault   0, "nmi", "an NMI comes with IF clear"
         nmi
         wait_a_moment
@@ -62,13 +74,7 @@ routine .send
         mov     rbx, rax
         int3
 .inner: wait_a_moment
-        nmis
-        sub     rax, rbx
-        pop     rbx
-        cmp     rax, 1
-        je      .came
-        ud2
-.came:  ret
+        require_one
 
 ; INT 2 goes to the same handler and is no NMI: it blocks none.
 fault   0, "nmi-int2", "INT 2 does not block NMIs"
@@ -83,13 +89,7 @@ routine .send
         mov     rbx, rax
         nmi
         wait_a_moment
-        nmis
-        sub     rax, rbx
-        pop     rbx
-        cmp     rax, 1
-        je      .came
-        ud2
-.came:  ret
+        require_one
 
 ; Both wait for the same instruction: the first handler's IRETQ unblocks the one and sets IF for the
 ; other. SDM vol. 3, table 6-2.

@@ -56,10 +56,6 @@ expect  PIC7, .here
 extern isr_47_PIC15
 extern isr_255_SPURIOUS
 
-; Fields of a 64-bit gate: SDM vol. 3, figure 6-8.
-%assign GATE_OFFSET_MIDDLE      6
-%assign GATE_OFFSET_HIGH        8
-
 ; as_if_delivered STUB: push what the CPU would push, and go there. Clobbers RAX.
 %macro as_if_delivered 1
         mov     rax, rsp
