@@ -164,3 +164,13 @@ def test_a_signal_leaves_nothing_behind(iso: str, number: signal.Signals) -> Non
         person.wait_for(PROMPT)
         person.process.send_signal(number)
         end(person)
+
+
+def test_a_terminal_that_is_closed_leaves_nothing_behind(iso: str) -> None:
+    """The hangup's signal reaches the shell alone: make does not pass it on, either."""
+    shell = ["sh", "-c", 'trap "" HUP; "$@"; exit 0', "sh"]
+    with terminal([*shell, *RUN, iso]) as person:
+        person.wait_for(PROMPT)
+        os.dup2(person.slave, person.master)  # which closes the person's end
+        person.process.wait(TIMEOUT)
+        assert processes_of_session(person.process.pid) == []
