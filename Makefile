@@ -31,15 +31,15 @@ FONT := $(firstword $(wildcard /usr/share/consolefonts/spleen-8x16.psfu.gz \
 	/usr/share/consolefonts/spleen-8x16.psfu.gz)
 
 # The kernel's C must leave alone what asm/entry.asm does not save (SSE, AVX, x87) and what the CPU
-# overwrites (the red zone), and keeps the frame pointers that kernel/backtrace.c walks along.
+# overwrites (the red zone), and keeps the frame pointers that kernel/report/backtrace.c walks along.
 CFLAGS := $(TARGET) -std=c17 -O2 -g -ffreestanding -fno-pic -mcmodel=kernel -mgeneral-regs-only \
 	-mno-red-zone -fno-omit-frame-pointer -fno-optimize-sibling-calls -fno-stack-protector \
 	-fcf-protection=branch -fno-jump-tables -fno-asynchronous-unwind-tables \
-	-Wall -Wextra -Werror -Ikernel
+	-Wall -Wextra -Werror -Ikernel -I.
 NASMFLAGS := -f elf64 -g -F dwarf -Werror -I kernel/ -I asm/ -I tests/faults/
 LDFLAGS := -T linker.ld -nostdlib -static -z max-page-size=4096 -z noexecstack --no-warn-mismatch
 
-SOURCES := $(sort $(wildcard kernel/*.c) $(wildcard boot/*.asm) $(wildcard asm/*.asm)) \
+SOURCES := $(sort $(wildcard kernel/*.c kernel/*/*.c boot/*.c boot/*.asm asm/*.asm)) \
 	$(sort $(wildcard tests/faults/*.asm))
 OWN_FAULTS := $(if $(FAULTS),$(sort $(wildcard $(FAULTS)/*.asm)))
 ifneq ($(FAULTS),)
@@ -132,7 +132,7 @@ compile_commands: ## write build/compile_commands.json for editors and clangd
 		$(filter %.c,$(SOURCES))
 
 format: ## lay the C sources out as .clang-format says
-	clang-format -i kernel/*.[ch] boot/*.h tests/silicon/*.[ch]
+	clang-format -i kernel/*.[ch] kernel/*/*.[ch] boot/*.[ch] tests/silicon/*.[ch]
 
 clean: ## remove build/
 	rm -rf $(BUILD)
@@ -192,7 +192,7 @@ define compile_c
 endef
 
 # NASM 2.16 cannot tell what a file includes: its -MD names the source alone.
-NASM_INCLUDES := $(wildcard asm/*.inc kernel/*.def tests/faults/*.inc)
+NASM_INCLUDES := $(wildcard asm/*.inc kernel/*/*.def tests/faults/*.inc)
 
 define assemble
 	@mkdir -p $(@D)

@@ -1,6 +1,6 @@
 ; The common path of every trap: save, make safe for C, dispatch, restore, return.
 ; A stub of asm/stubs.asm jumps here with its vector pushed. The stack then grows to this frame,
-; which C knows as `struct regs` (kernel/regs.h):
+; which C knows as `struct regs` (kernel/trap/regs.h):
 ;
 ;       offset  slot            pushed by
 ;       168     ss              the CPU, which first aligns RSP down to 16
@@ -61,7 +61,7 @@ trap_entry:
         push    r14
         push    r15
 
-        mov_cfa rbp, rsp                ; holds the frame, and marks it for kernel/backtrace.c
+        mov_cfa rbp, rsp                ; holds the frame, also for report/backtrace.c
 
         ; The System V ABI promises C that DF is clear, and under SMAP an AC that is set would let C
         ; touch user pages unnoticed. The CPU leaves both as the interrupted program had them, so

@@ -1,4 +1,4 @@
-; The 256 interrupt stubs, generated from kernel/vectors.def: the first instructions that run
+; The 256 interrupt stubs, generated from kernel/trap/vectors.def: the first instructions that run
 ; after the CPU has taken a trap. Each brings the stack to one shape and goes to asm/entry.asm.
 ;
 ; What the CPU leaves (SDM vol. 3, 6.14.2), and what a stub adds below it:

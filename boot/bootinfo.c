@@ -1,8 +1,8 @@
 // Walks the tags of the Multiboot2 information and copies what the kernel needs. Nothing in it is
 // trusted to fit: Multiboot2 Specification 2.0, section 3.6.
-#include "bootinfo.h"
+#include "boot/bootinfo.h"
 
-#include "string.h"
+#include "lib/string.h"
 
 #define TAG_ALIGNMENT 8
 

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../boot/multiboot2.h"
+#include "boot/multiboot2.h"
 
 struct memory_range {
     uint64_t base, length;

@@ -30,8 +30,8 @@ RUN = [sys.executable, str(ROOT / "scripts" / "run"), "--emu", "bochs", "--displ
 EXT = 1 << 0
 WITHOUT_EXT = {8, 14, 17, 21}
 
-# The local APIC's spurious vector, and the 8259's: kernel/vectors.def. Nothing is then in service,
-# by which the kernel would know an interrupt.
+# The local APIC's spurious vector, and the 8259's: kernel/trap/vectors.def. Nothing is then in
+# service, by which the kernel would know an interrupt.
 SPURIOUS = {39, 47, 255}
 
 

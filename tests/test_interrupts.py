@@ -11,7 +11,7 @@ from guest import ANSWER, PROMPT
 from machine import POWER_OFF
 from qemu import Qemu
 
-# kernel/vectors.def; the kernel's own choice.
+# kernel/trap/vectors.def; the kernel's own choice.
 TIMER, KEYBOARD, COM1 = 64, 65, 68
 
 NMI = 2

@@ -66,7 +66,7 @@ def without_if(expected: Fields) -> Fields:
 def wrong_rf(trap: Fields) -> list[str]:
     """A fault pushes RF set, so that its instruction can run again past a breakpoint on it; a
     trap pushes it clear. SDM vol. 3, 17.3.1.1."""
-    classes = dict(VECTOR_CLASS.findall((ROOT / "kernel" / "vectors.def").read_text()))
+    classes = dict(VECTOR_CLASS.findall((ROOT / "kernel" / "trap" / "vectors.def").read_text()))
     due = {"FAULT": RFLAGS_RF, "TRAP": 0}.get(classes[str(trap["vector"])])
     if due is None or trap["rflags"] & RFLAGS_RF == due:
         return []

@@ -11,8 +11,8 @@ import pytest
 from conftest import ROOT
 from symbols import Symbol, binutil
 
-# From the manuals and not from kernel/vectors.def: SDM vol. 3, table 6-1, and APM vol. 2, table
-# 8-1, which adds #VC (29) and #SX (30).
+# From the manuals and not from kernel/trap/vectors.def: SDM vol. 3, table 6-1, and APM vol. 2,
+# table 8-1, which adds #VC (29) and #SX (30).
 VECTORS_WITH_CODE = {8, 10, 11, 12, 13, 14, 17, 21, 29, 30}
 
 STUB_SIZE = 16

@@ -12,7 +12,7 @@ UNSAFE = "skip unsafe: "
 # The result where the CPU, as it may, refuses to do it.
 REFUSED = "skip this CPU refuses it"
 
-# The vector by which ring 3 gives the CPU back when an entry is over: kernel/vectors.def.
+# The vector by which ring 3 gives the CPU back when an entry is over: kernel/trap/vectors.def.
 USER_CALL = 128
 
 # A value is a number, or a word such as "none" or "cpu".

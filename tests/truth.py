@@ -119,7 +119,7 @@ def _summary(results: dict[str, dict[str, dict]]) -> list[str]:
 
 
 def _table(results: dict[str, dict[str, dict]]) -> str:
-    vectors = (ROOT / "kernel" / "vectors.def").read_text()
+    vectors = (ROOT / "kernel" / "trap" / "vectors.def").read_text()
     mnemonics = {int(number): name for number, name in VECTOR.findall(vectors)}
     lines = [f"| Case | Architecture | {' | '.join(MODELS.values())} |", "|---" * 5 + "|"]
     for case in sorted({case for cases in results.values() for case in cases}):

@@ -1,12 +1,12 @@
 // The console: hands every text to all output devices. All of them are polled, so it works in any
 // state of the machine.
-#include "console.h"
+#include "console/console.h"
 
 #include <stdint.h>
 
-#include "screen.h"
-#include "serial.h"
-#include "x86.h"
+#include "console/screen.h"
+#include "cpu/x86.h"
+#include "devices/serial.h"
 
 // Bochs shows what is written to its port 0xE9 and says that it does by a read of the same
 // number; QEMU's isa-debugcon follows it. Bochs user manual, 4.3: port_e9_hack.

@@ -1,9 +1,9 @@
 // The display on a linear RGB framebuffer: Multiboot2 Specification 2.0, 3.6.12.
-#include "framebuffer.h"
+#include "console/framebuffer.h"
 
 #include <stdbool.h>
 
-#include "font.h"
+#include "console/font.h"
 
 // From this size on, one pixel of the font takes two by two of the screen.
 #define DOUBLED_WIDTH 1920

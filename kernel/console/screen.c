@@ -1,15 +1,15 @@
 // The text screen: keeps the grid and interprets the text. The display's memory is slow and never
 // read, so the grid is kept twice, and only the cells that differ are drawn.
-#include "screen.h"
+#include "console/screen.h"
 
 #include <stdbool.h>
 
-#include "bootinfo.h"
-#include "ecma48.h"
-#include "framebuffer.h"
-#include "paging.h"
-#include "string.h"
-#include "vga.h"
+#include "boot/bootinfo.h"
+#include "console/ecma48.h"
+#include "console/framebuffer.h"
+#include "console/vga.h"
+#include "cpu/paging.h"
+#include "lib/string.h"
 
 #define COLUMNS_MAX        320
 #define ROWS_MAX           128

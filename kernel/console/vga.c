@@ -1,8 +1,8 @@
 // The display on an EGA text buffer: a character and its attribute in two bytes a cell. Names are
 // those of the IBM PS/2 Hardware Interface Technical Reference, "Video Subsystem".
-#include "vga.h"
+#include "console/vga.h"
 
-#include "x86.h"
+#include "cpu/x86.h"
 
 // The attribute byte: background in the upper half, foreground in the lower.
 #define ATTRIBUTE_NORMAL  0x07 // light grey on black

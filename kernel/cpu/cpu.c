@@ -1,10 +1,10 @@
 // The CPU's features, control registers and stacks.
-#include "cpu.h"
+#include "cpu/cpu.h"
 
-#include "paging.h"
-#include "string.h"
-#include "trap.h"
-#include "x86.h"
+#include "cpu/paging.h"
+#include "cpu/x86.h"
+#include "lib/string.h"
+#include "trap/trap.h"
 
 /// Three bytes of NOP in asm/entry.asm.
 extern uint8_t trap_entry_clac[] __asm__("trap_entry.clac");
@@ -16,7 +16,7 @@ void cpu_detect(void)
 #define FEATURE(name, leaf, subleaf, output, bit)                                                  \
     features[FEATURE_##name] =                                                                     \
         leaf <= cpuid(CPUID_EXTENDED & leaf, 0).eax && cpuid(leaf, subleaf).output & 1u << bit;
-#include "features.def"
+#include "cpu/features.def"
 #undef FEATURE
     static const uint8_t clac_code[] = {0x0F, 0x01, 0xCA};
     if (cpu_has(FEATURE_SMAP))
@@ -50,7 +50,7 @@ const char *feature_name(enum feature feature)
     static const char *const names[] = {
         [FEATURE_ALWAYS] = "any x86-64 CPU",
 #define FEATURE(name, leaf, subleaf, output, bit) [FEATURE_##name] = #name,
-#include "features.def"
+#include "cpu/features.def"
 #undef FEATURE
     };
     return names[feature];

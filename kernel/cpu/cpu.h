@@ -7,9 +7,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "layout.h"
-#include "regs.h"
-#include "vectors.h"
+#include "cpu/layout.h"
+#include "trap/regs.h"
+#include "trap/vectors.h"
 
 /// The task state in long mode: SDM vol. 3, 7.7. IST slots count from 1.
 struct tss {
@@ -63,7 +63,7 @@ const struct stack *cpu_stack(uint64_t address);
 #define FEATURE(name, leaf, subleaf, output, bit) FEATURE_##name,
 enum feature {
     FEATURE_ALWAYS,
-#include "features.def"
+#include "cpu/features.def"
     FEATURE_COUNT
 };
 #undef FEATURE

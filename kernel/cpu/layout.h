@@ -4,7 +4,7 @@
 #define NOTE(text)
 #define CONSTANT(name, value) name = value,
 enum layout {
-#include "layout.def"
+#include "cpu/layout.def"
 };
 #undef CONSTANT
 #undef NOTE

@@ -1,13 +1,13 @@
 // The pool of frames: a bump allocator over one piece of RAM.
-#include "memory.h"
+#include "cpu/memory.h"
 
 #include <stdbool.h>
 
-#include "bootinfo.h"
-#include "layout.h"
-#include "paging.h"
-#include "panic.h"
-#include "string.h"
+#include "boot/bootinfo.h"
+#include "cpu/layout.h"
+#include "cpu/paging.h"
+#include "lib/string.h"
+#include "report/panic.h"
 
 #define BOOT_MAPPING_END (1ul << 30) // start.asm maps this much of RAM in the kernel's half
 

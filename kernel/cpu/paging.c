@@ -1,9 +1,9 @@
 // The kernel's page tables. Four levels, 4 KiB pages: SDM vol. 3, 4.5.
-#include "paging.h"
+#include "cpu/paging.h"
 
-#include "cpu.h"
-#include "layout.h"
-#include "memory.h"
+#include "cpu/cpu.h"
+#include "cpu/layout.h"
+#include "cpu/memory.h"
 
 #define LEVELS     4
 #define INDEX_MASK 0x1FFul
@@ -82,7 +82,7 @@ static void map_user_region(void)
     map_new(USER_STACK_LOW, USER_STACK_HIGH - USER_STACK_LOW, READ_WRITE | PTE_US);
 #define NOTE(text)
 #define FAULT_PAGE(name, address, access) map_new(address, PAGE_SIZE, access);
-#include "fault_pages.def"
+#include "faults/fault_pages.def"
 #undef FAULT_PAGE
 #undef NOTE
 }

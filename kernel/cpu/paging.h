@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "x86.h"
+#include "cpu/x86.h"
 
 #define PAGE_SIZE 4096ul
 

@@ -7,7 +7,7 @@
 #define NOTE(text)
 #define CONSTANT(name, value) name = value,
 enum x86_constant {
-#include "x86.def"
+#include "cpu/x86.def"
 };
 #undef CONSTANT
 #undef NOTE

@@ -1,13 +1,13 @@
 // Finds the ACPI tables: the RSDP leads to the RSDT or XSDT, which lists all others but the DSDT,
 // to which the FADT points. ACPI 6.4, 5.2.
-#include "acpi.h"
+#include "devices/acpi.h"
 
 #include <stdbool.h>
 
-#include "bootinfo.h"
-#include "paging.h"
-#include "panic.h"
-#include "string.h"
+#include "boot/bootinfo.h"
+#include "cpu/paging.h"
+#include "lib/string.h"
+#include "report/panic.h"
 
 /// Root System Description Pointer: ACPI 6.4, 5.2.5.3.
 struct acpi_rsdp {

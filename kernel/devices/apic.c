@@ -1,14 +1,14 @@
 // The local APIC in xAPIC mode and the I/O APICs, as the ACPI MADT describes them: ACPI 6.4,
 // 5.2.12; SDM vol. 3, chapter 10; Intel 82093AA I/O APIC datasheet.
-#include "apic.h"
+#include "devices/apic.h"
 
 #include <stddef.h>
 
-#include "acpi.h"
-#include "paging.h"
-#include "panic.h"
-#include "trap.h"
-#include "x86.h"
+#include "cpu/paging.h"
+#include "cpu/x86.h"
+#include "devices/acpi.h"
+#include "report/panic.h"
+#include "trap/trap.h"
 
 /// Multiple APIC Description Table: ACPI 6.4, 5.2.12.
 struct acpi_madt {

@@ -1,8 +1,8 @@
 // The queue of keys: a ring that interrupt handlers fill. They run with interrupts off, so there
 // is one producer at a time.
-#include "input.h"
+#include "devices/input.h"
 
-#include "x86.h"
+#include "cpu/x86.h"
 
 #define QUEUE_SIZE 256
 

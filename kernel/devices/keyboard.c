@@ -1,16 +1,16 @@
 // The driver of the 8042 keyboard controller and of a keyboard that sends scan code set 1. Names
 // are those of the IBM PS/2 Hardware Interface Technical Reference, "Keyboard and Auxiliary
 // Device Controller" and "Keyboards".
-#include "keyboard.h"
+#include "devices/keyboard.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "apic.h"
-#include "input.h"
-#include "trap.h"
-#include "x86.h"
+#include "cpu/x86.h"
+#include "devices/apic.h"
+#include "devices/input.h"
+#include "trap/trap.h"
 
 #define KEYBOARD_IRQ 1
 

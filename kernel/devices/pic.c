@@ -1,11 +1,11 @@
 // Silences the 8259 pair. Masked as it is, it can still raise a spurious IRQ 7 or 15, which
 // needs a handler that knows when not to send an EOI. Intel 8259A datasheet.
-#include "pic.h"
+#include "devices/pic.h"
 
 #include <stdint.h>
 
-#include "trap.h"
-#include "x86.h"
+#include "cpu/x86.h"
+#include "trap/trap.h"
 
 #define DATA(pic) ((pic) + 1)
 

@@ -1,14 +1,14 @@
 // The ways to end: emulator ports and ACPI S5 to switch off; the ACPI reset register, the 8042
 // and a triple fault to reset. Each is tried in turn, since none tells whether it is there.
-#include "power.h"
+#include "devices/power.h"
 
 #include <stdbool.h>
 
-#include "acpi.h"
-#include "paging.h"
-#include "print.h"
-#include "string.h"
-#include "x86.h"
+#include "cpu/paging.h"
+#include "cpu/x86.h"
+#include "devices/acpi.h"
+#include "lib/print.h"
+#include "lib/string.h"
 
 #define QEMU_ISA_DEBUG_EXIT 0xF4
 #define BOCHS_SHUTDOWN      0x8900 // Bochs user manual: port of the BIOS's APM power-off

@@ -1,14 +1,14 @@
 // The driver of COM1, a 16550 UART. The register names are those of the PC16550D data sheet,
 // section 8.
-#include "serial.h"
+#include "devices/serial.h"
 
 #include <stdbool.h>
 
-#include "apic.h"
-#include "ecma48.h"
-#include "input.h"
-#include "trap.h"
-#include "x86.h"
+#include "console/ecma48.h"
+#include "cpu/x86.h"
+#include "devices/apic.h"
+#include "devices/input.h"
+#include "trap/trap.h"
 
 #define COM1     0x3F8
 #define COM1_IRQ 4

@@ -1,13 +1,13 @@
 // The local APIC timer ticks at a rate that no register tells, so it is measured once against
 // the 8254, whose rate every PC shares. SDM vol. 3, 10.5.4; Intel 8254 datasheet.
-#include "timer.h"
+#include "devices/timer.h"
 
 #include <stdbool.h>
 
-#include "apic.h"
-#include "panic.h"
-#include "trap.h"
-#include "x86.h"
+#include "cpu/x86.h"
+#include "devices/apic.h"
+#include "report/panic.h"
+#include "trap/trap.h"
 
 #define LAPIC_DIVIDE_BY_16 0x3 // SDM vol. 3, figure 10-10
 

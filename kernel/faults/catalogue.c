@@ -1,7 +1,7 @@
 // Looking things up in the catalogue.
-#include "catalogue.h"
+#include "faults/catalogue.h"
 
-#include "string.h"
+#include "lib/string.h"
 
 extern const struct fault faults_start[], faults_end[];
 extern const struct expectation expectations_start[], expectations_end[];

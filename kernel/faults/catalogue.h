@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "regs.h"
+#include "trap/regs.h"
 
 /// One entry, written by the `fault` macro of tests/faults/fault.inc.
 struct fault {

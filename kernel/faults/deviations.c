@@ -1,10 +1,10 @@
 // Which emulator are we in, and what is known of it and of the others?
-#include "deviations.h"
+#include "faults/deviations.h"
 
 #include <stddef.h>
 
-#include "string.h"
-#include "x86.h"
+#include "cpu/x86.h"
+#include "lib/string.h"
 
 #define CPUID_HYPERVISOR_LEAF 0x40000000
 #define BOCHS_DEBUG_PORT      0xE9

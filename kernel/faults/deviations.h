@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "cpu.h"
+#include "cpu/cpu.h"
 
 /// One CPU model of an emulator: its models stand together, the preferred one first.
 struct emulator {

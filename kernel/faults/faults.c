@@ -1,15 +1,15 @@
 // Running a catalogue entry: take over the exception vectors, run the code in its ring, end each
 // trap as its expectation says, and put the machine right again.
-#include "faults.h"
+#include "faults/faults.h"
 
-#include "apic.h"
-#include "cpu.h"
-#include "deviations.h"
-#include "machine.h"
-#include "print.h"
-#include "string.h"
-#include "trap.h"
-#include "x86.h"
+#include "cpu/cpu.h"
+#include "cpu/x86.h"
+#include "devices/apic.h"
+#include "faults/deviations.h"
+#include "faults/machine.h"
+#include "lib/print.h"
+#include "lib/string.h"
+#include "trap/trap.h"
 
 #define EXCEPTIONS 32
 

@@ -4,8 +4,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "catalogue.h"
-#include "judge.h"
+#include "faults/catalogue.h"
+#include "faults/judge.h"
 
 /// Whether @fault can be raised on this machine; where not, @reason of @size bytes says why.
 bool fault_can_run(const struct fault *fault, char *reason, size_t size);

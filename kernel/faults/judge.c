@@ -1,10 +1,10 @@
 // The judgement: the first difference is the reason.
-#include "judge.h"
+#include "faults/judge.h"
 
-#include "cpu.h"
-#include "print.h"
-#include "trap.h"
-#include "x86.h"
+#include "cpu/cpu.h"
+#include "cpu/x86.h"
+#include "lib/print.h"
+#include "trap/trap.h"
 
 /// Keep the first reason only: what follows a difference is its consequence.
 __attribute__((format(printf, 2, 3))) static void fail(struct outcome *outcome, const char *format,

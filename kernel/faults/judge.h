@@ -4,9 +4,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "catalogue.h"
-#include "record.h"
-#include "vectors.h"
+#include "faults/catalogue.h"
+#include "faults/record.h"
+#include "trap/vectors.h"
 
 #define TRAPS_LIMIT VECTOR_COUNT
 

@@ -1,21 +1,21 @@
 // Saving the machine's state and putting it right.
-#include "machine.h"
+#include "faults/machine.h"
 
 #include <stddef.h>
 
-#include "apic.h"
-#include "cpu.h"
-#include "gdt.h"
-#include "idt.h"
-#include "paging.h"
-#include "pic.h"
-#include "x86.h"
+#include "cpu/cpu.h"
+#include "cpu/paging.h"
+#include "cpu/x86.h"
+#include "devices/apic.h"
+#include "devices/pic.h"
+#include "trap/gdt.h"
+#include "trap/idt.h"
 
 // The pages of fault_pages.def and the unmapped ones behind them, by address.
 static const uint64_t fault_pages[] = {
 #define NOTE(text)
 #define FAULT_PAGE(name, address, access) address, address + PAGE_SIZE,
-#include "fault_pages.def"
+#include "faults/fault_pages.def"
 #undef FAULT_PAGE
 #undef NOTE
 };

@@ -1,11 +1,11 @@
 // Taking down a trap.
-#include "record.h"
+#include "faults/record.h"
 
-#include "apic.h"
-#include "paging.h"
-#include "print.h"
-#include "vectors.h"
-#include "x86.h"
+#include "cpu/paging.h"
+#include "cpu/x86.h"
+#include "devices/apic.h"
+#include "lib/print.h"
+#include "trap/vectors.h"
 
 // Opcodes: SDM vol. 2, INT n/INTO/INT3.
 #define OPCODE_INT3 0xCC

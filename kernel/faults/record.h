@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "regs.h"
+#include "trap/regs.h"
 
 /// Who asked for the trap: an exception of the CPU, an instruction (INT n, INT3, INTO), a device.
 enum origin { ORIGIN_CPU, ORIGIN_INT, ORIGIN_IRQ };

@@ -1,11 +1,11 @@
 // The formatter behind print(): one pass over the format, one character sink.
-#include "print.h"
+#include "lib/print.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "console.h"
-#include "string.h"
+#include "console/console.h"
+#include "lib/string.h"
 
 /// Where formatted text goes: a buffer that is full or flushed, as the owner decides.
 struct sink {

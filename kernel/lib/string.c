@@ -1,5 +1,5 @@
 // Memory and string functions. DF is clear in C, so the string instructions count upwards.
-#include "string.h"
+#include "lib/string.h"
 
 #include <stdint.h>
 

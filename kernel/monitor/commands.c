@@ -1,17 +1,17 @@
 // The monitor's commands, and what those do that are about the kernel itself.
-#include "commands.h"
+#include "monitor/commands.h"
 
 #include <stdbool.h>
 
-#include "backtrace.h"
-#include "describe.h"
-#include "fault_commands.h"
-#include "idt.h"
-#include "power.h"
-#include "print.h"
-#include "report.h"
-#include "symbols.h"
-#include "trap.h"
+#include "devices/power.h"
+#include "lib/print.h"
+#include "monitor/fault_commands.h"
+#include "report/backtrace.h"
+#include "report/describe.h"
+#include "report/report.h"
+#include "report/symbols.h"
+#include "trap/idt.h"
+#include "trap/trap.h"
 
 // What the emulator's debug exit is told, see scripts/run.
 #define STATUS_PASSED 0x10

@@ -1,19 +1,19 @@
 // The monitor's commands around the catalogue: raising faults and telling what was seen.
-#include "fault_commands.h"
+#include "monitor/fault_commands.h"
 
 #include <stdbool.h>
 
-#include "commands.h"
-#include "describe.h"
-#include "deviations.h"
-#include "faults.h"
-#include "frame.h"
-#include "print.h"
-#include "report.h"
-#include "string.h"
-#include "suggest.h"
-#include "symbols.h"
-#include "x86.h"
+#include "cpu/x86.h"
+#include "faults/deviations.h"
+#include "faults/faults.h"
+#include "lib/print.h"
+#include "lib/string.h"
+#include "monitor/commands.h"
+#include "monitor/suggest.h"
+#include "report/describe.h"
+#include "report/frame.h"
+#include "report/report.h"
+#include "report/symbols.h"
 
 static const char *fault_name(size_t index)
 {

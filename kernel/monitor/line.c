@@ -1,11 +1,11 @@
 // The line editor: the keys of a terminal, on the serial line and on the keyboard alike.
-#include "line.h"
+#include "monitor/line.h"
 
 #include <stdbool.h>
 
-#include "input.h"
-#include "print.h"
-#include "string.h"
+#include "devices/input.h"
+#include "lib/print.h"
+#include "lib/string.h"
 
 #define CTRL(letter) (0x1F & (letter))
 #define HISTORY_SIZE 16

@@ -1,14 +1,14 @@
 // The prompt: splitting lines into commands, finding them, completing and suggesting names.
-#include "monitor.h"
+#include "monitor/monitor.h"
 
 #include <stdbool.h>
 
-#include "commands.h"
-#include "faults.h"
-#include "line.h"
-#include "print.h"
-#include "string.h"
-#include "suggest.h"
+#include "faults/faults.h"
+#include "lib/print.h"
+#include "lib/string.h"
+#include "monitor/commands.h"
+#include "monitor/line.h"
+#include "monitor/suggest.h"
 
 static const char *command_name(size_t index)
 {

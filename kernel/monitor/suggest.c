@@ -1,10 +1,10 @@
 // Closeness of names: what they share at the start or inside, and the edit distance.
-#include "suggest.h"
+#include "monitor/suggest.h"
 
 #include <stdbool.h>
 
-#include "print.h"
-#include "string.h"
+#include "lib/print.h"
+#include "lib/string.h"
 
 #define NAME_LIMIT  48
 #define SUGGESTIONS 4

@@ -2,16 +2,16 @@
 // is no frame pointer but the `struct regs *` that trap_entry holds there: the walk goes on with
 // the code that the trap interrupted. Code interrupted before its own `push rbp; mov rbp, rsp`
 // loses its immediate caller this way; the unwind rows of asm/ do not, see `make debug`.
-#include "backtrace.h"
+#include "report/backtrace.h"
 
 #include <stdbool.h>
 
-#include "paging.h"
-#include "print.h"
-#include "regs.h"
-#include "symbols.h"
-#include "vectors.h"
-#include "x86.h"
+#include "cpu/paging.h"
+#include "cpu/x86.h"
+#include "lib/print.h"
+#include "report/symbols.h"
+#include "trap/regs.h"
+#include "trap/vectors.h"
 
 #define FRAME_LIMIT 24
 

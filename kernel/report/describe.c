@@ -1,11 +1,11 @@
 // Error codes, flags, debug status and selectors in words.
-#include "describe.h"
+#include "report/describe.h"
 
 #include <stdbool.h>
 
-#include "print.h"
-#include "vectors.h"
-#include "x86.h"
+#include "cpu/x86.h"
+#include "lib/print.h"
+#include "trap/vectors.h"
 
 /// A buffer that words are appended to.
 struct text {

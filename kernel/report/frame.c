@@ -1,11 +1,11 @@
 // Drawing the stack of a trap. The highest address is on top, as the stack grows downwards.
-#include "frame.h"
+#include "report/frame.h"
 
-#include "cpu.h"
-#include "print.h"
-#include "report.h"
-#include "symbols.h"
-#include "vectors.h"
+#include "cpu/cpu.h"
+#include "lib/print.h"
+#include "report/report.h"
+#include "report/symbols.h"
+#include "trap/vectors.h"
 
 struct slot {
     const char *name;

@@ -1,10 +1,10 @@
 // The banks of the machine-check architecture, for the panic report.
-#include "machine_check.h"
+#include "report/machine_check.h"
 
-#include "cpu.h"
-#include "describe.h"
-#include "print.h"
-#include "x86.h"
+#include "cpu/cpu.h"
+#include "cpu/x86.h"
+#include "lib/print.h"
+#include "report/describe.h"
 
 // Each bank has four registers, of which these are the second and the third.
 #define BANK_REGISTERS   4

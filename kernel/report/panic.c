@@ -1,18 +1,18 @@
 // The panic report. It prints what it knows in an order that survives a broken machine: the
 // certain facts first, the walk through memory last.
-#include "panic.h"
+#include "report/panic.h"
 
 #include <stdarg.h>
 #include <stdbool.h>
 
-#include "backtrace.h"
-#include "cpu.h"
-#include "describe.h"
-#include "machine_check.h"
-#include "print.h"
-#include "report.h"
-#include "vectors.h"
-#include "x86.h"
+#include "cpu/cpu.h"
+#include "cpu/x86.h"
+#include "lib/print.h"
+#include "report/backtrace.h"
+#include "report/describe.h"
+#include "report/machine_check.h"
+#include "report/report.h"
+#include "trap/vectors.h"
 
 static bool panicking;
 

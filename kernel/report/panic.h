@@ -1,7 +1,7 @@
 // The end of the road: a complete report, then halt.
 #pragma once
 
-#include "regs.h"
+#include "trap/regs.h"
 
 /// Report the unhandled trap @regs in full and halt. A trap on the way prints one line and halts.
 _Noreturn void panic_trap(const struct regs *regs);

@@ -1,12 +1,12 @@
 // What the panic report and the monitor's `regs` have in common.
-#include "report.h"
+#include "report/report.h"
 
-#include "describe.h"
-#include "paging.h"
-#include "print.h"
-#include "symbols.h"
-#include "vectors.h"
-#include "x86.h"
+#include "cpu/paging.h"
+#include "cpu/x86.h"
+#include "lib/print.h"
+#include "report/describe.h"
+#include "report/symbols.h"
+#include "trap/vectors.h"
 
 const char *report_vector(unsigned vector)
 {

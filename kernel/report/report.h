@@ -1,7 +1,7 @@
 // The state of an interrupted program, printed: shared by the panic report and the monitor.
 #pragma once
 
-#include "regs.h"
+#include "trap/regs.h"
 
 /// "#PF Page Fault" or "vector 32"; at most 48 characters, in a buffer that the next call reuses.
 const char *report_vector(unsigned vector);

@@ -1,10 +1,10 @@
 // A search through the ELF symbol table. System V ABI, chapter 4.
-#include "symbols.h"
+#include "report/symbols.h"
 
-#include "bootinfo.h"
-#include "layout.h"
-#include "paging.h"
-#include "print.h"
+#include "boot/bootinfo.h"
+#include "cpu/layout.h"
+#include "cpu/paging.h"
+#include "lib/print.h"
 
 struct elf64_sym {
     uint32_t st_name;

@@ -1,8 +1,8 @@
 // GDT and TSS. The selectors are in x86.def.
-#include "gdt.h"
+#include "trap/gdt.h"
 
-#include "cpu.h"
-#include "x86.h"
+#include "cpu/cpu.h"
+#include "cpu/x86.h"
 
 // Descriptor fields: SDM vol. 3, figures 3-8 and 7-4.
 #define DESCRIPTOR_P        (1ul << 47)

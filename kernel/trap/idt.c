@@ -1,8 +1,8 @@
 // The IDT: 256 interrupt gates.
-#include "idt.h"
+#include "trap/idt.h"
 
-#include "vectors.h"
-#include "x86.h"
+#include "cpu/x86.h"
+#include "trap/vectors.h"
 
 #define STUB_SIZE 16
 

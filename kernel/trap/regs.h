@@ -28,7 +28,7 @@ struct regs {
 #define NOTE(text)
 #define OFFSET(name, field, offset)                                                                \
     _Static_assert(offsetof(struct regs, field) == (offset), "asm/entry.asm lays out " #field);
-#include "regs.def"
+#include "trap/regs.def"
 #undef OFFSET
 #undef NOTE
 _Static_assert(sizeof(struct regs) == 176, "a multiple of 16: see the realign in asm/entry.asm");

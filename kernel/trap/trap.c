@@ -1,10 +1,10 @@
 // trap_dispatch(): where every trap arrives in C.
-#include "trap.h"
+#include "trap/trap.h"
 
 #include <stddef.h>
 
-#include "cpu.h"
-#include "panic.h"
+#include "cpu/cpu.h"
+#include "report/panic.h"
 
 static trap_fn *handlers[VECTOR_COUNT];
 

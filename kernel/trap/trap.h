@@ -3,8 +3,8 @@
 
 #include <stdint.h>
 
-#include "regs.h"
-#include "vectors.h"
+#include "trap/regs.h"
+#include "trap/vectors.h"
 
 /// A handler runs with interrupts off on the trap's own stack. It may write every field of
 /// @regs; the interrupted program continues with what it leaves there.

@@ -1,5 +1,5 @@
 // vectors.def as a table.
-#include "vectors.h"
+#include "trap/vectors.h"
 
 #include <stddef.h>
 
@@ -11,7 +11,7 @@ const struct vector_info *vector_info(unsigned vector)
 #define VECTOR(number, mnemonic, name, class, code, ist)                                           \
     [number] = {#mnemonic, name, class, code == CODE, ist},
     static const struct vector_info table[VECTOR_COUNT] = {
-#include "vectors.def"
+#include "trap/vectors.def"
     };
 #undef VECTOR
 #undef NOTE

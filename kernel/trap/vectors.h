@@ -9,7 +9,7 @@
 #define NOTE(text)
 #define VECTOR(number, mnemonic, name, class, code, ist) VECTOR_##mnemonic = number,
 enum vector {
-#include "vectors.def"
+#include "trap/vectors.def"
 };
 #undef VECTOR
 #undef NOTE

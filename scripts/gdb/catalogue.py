@@ -1,5 +1,5 @@
-"""The catalogue of tests/faults/ as the linker has collected it: struct fault and struct
-expectation of kernel/faults.h, read from the ELF file, so that names complete at any time."""
+"""The catalogue of tests/faults/ as the linker has collected it: struct fault and struct expectation
+of kernel/faults/catalogue.h, read from the ELF file, so that names complete at any time."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The lists that C and NASM share, kernel/*.def, as Python sees them: lines of NAME(argument, ...)
-with no meaning of their own."""
+"""The lists that C and NASM share, kernel/*/*.def, as Python sees them: lines of
+NAME(argument, ...) with no meaning of their own."""
 
 from __future__ import annotations
 
@@ -41,17 +41,17 @@ def _number(text: str) -> int:
 
 VECTORS = {
     int(number): Vector(int(number), mnemonic, name, kind, code == "CODE", int(ist))
-    for number, mnemonic, name, kind, code, ist in _lines("vectors.def", "VECTOR")
+    for number, mnemonic, name, kind, code, ist in _lines("trap/vectors.def", "VECTOR")
 }
 
 CONSTANTS = {
     name: _number(value)
-    for file in ("x86.def", "layout.def")
+    for file in ("cpu/x86.def", "cpu/layout.def")
     for name, value in _lines(file, "CONSTANT")
 }
 
 # struct regs: field and offset, lowest address first.
-OFFSETS = {field: int(offset) for _, field, offset in _lines("regs.def", "OFFSET")}
+OFFSETS = {field: int(offset) for _, field, offset in _lines("trap/regs.def", "OFFSET")}
 
 
 def vector_of(text: str) -> int | None:

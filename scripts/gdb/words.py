@@ -1,4 +1,4 @@
-"""Error codes, RFLAGS and selectors in words, as kernel/describe.c says them."""
+"""Error codes, RFLAGS and selectors in words, as kernel/report/describe.c says them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-; CR0.AM (kernel/cpu.c) and RFLAGS.AC together check alignment, in ring 3 alone.
+; CR0.AM (kernel/cpu/cpu.c) and RFLAGS.AC together check alignment, in ring 3 alone.
 %include "fault.inc"
 
 fault   3, "ac-user", "an unaligned read in ring 3 with RFLAGS.AC"

@@ -1,6 +1,6 @@
 ; The CPU aligns RSP down to 16 before it pushes, whatever RSP was, with or without a code and a
-; change of stacks; RSP itself is saved exactly. kernel/faults.c holds every frame against the first
-; half, the entries here against the second.
+; change of stacks; RSP itself is saved exactly. kernel/faults/judge.c holds every frame against the
+; first half, the entries here against the second.
 %include "fault.inc"
 
 %assign KERNEL_TOP KERNEL_STACK_LOW + 0x1000    ; far below what is in use

@@ -1,4 +1,4 @@
-; Supervisor indirect branch tracking (kernel/cpu.c switches it on): CALL to code that does not
+; Supervisor indirect branch tracking (kernel/cpu/cpu.c switches it on): CALL to code that does not
 ; begin with ENDBR64. The call has been made, so that the saved RIP is its target.
 %include "fault.inc"
 

@@ -3,7 +3,7 @@
 %include "fault.inc"
 %include "tables.inc"
 
-%assign MC_IST 2                        ; kernel/vectors.def: #MC's stack
+%assign MC_IST 2                        ; kernel/trap/vectors.def: #MC's stack
 
 ; The trap inside the handler tells what SS is there.
 %macro look_inside 0

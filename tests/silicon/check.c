@@ -64,7 +64,7 @@ static void compare(const char *when, const struct regs *seen, const struct regs
     }
 }
 
-/// The System V ABI, 3.2.2 and 3.2.3, and what kernel/backtrace.c relies on.
+/// The System V ABI, 3.2.2 and 3.2.3, and what kernel/report/backtrace.c relies on.
 static void check_call(void)
 {
     const struct call *call = &trampoline_call;

@@ -7,10 +7,10 @@
 #include "extended.h"
 #include "random.h"
 #include "trampoline.h"
-#include "vectors.h"
+#include "trap/vectors.h"
 
-// Vectors whose exceptions carry an error code. From the manuals and not from kernel/vectors.def:
-// SDM vol. 3, table 6-1, and APM vol. 2, table 8-1.
+// Vectors whose exceptions carry an error code. From the manuals and not from
+// kernel/trap/vectors.def: SDM vol. 3, table 6-1, and APM vol. 2, table 8-1.
 #define VECTORS_WITH_CODE                                                                          \
     (1 << 8 | 1 << 10 | 1 << 11 | 1 << 12 | 1 << 13 | 1 << 14 | 1 << 17 | 1 << 21 | 1 << 29 |      \
      1 << 30)

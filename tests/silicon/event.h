@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "regs.h"
+#include "trap/regs.h"
 
 struct event {
     uint64_t seed;

@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cpu.h"
+#include "cpu/cpu.h"
 #include "native.h"
 
 extern const struct fault faults_start[], faults_end[];
@@ -23,7 +23,7 @@ static bool pushes_code(uint64_t vector)
 #define VECTOR(number, mnemonic, name, class, code, ist)                                           \
     case number:                                                                                   \
         return code;
-#include "vectors.def"
+#include "trap/vectors.def"
 #undef VECTOR
 #undef CODE
 #undef NONE
@@ -96,7 +96,7 @@ static bool has_feature(uint32_t feature)
 #define FEATURE(name, leaf, subleaf, output, bit)                                                  \
     case FEATURE_##name:                                                                           \
         return __get_cpuid_count(leaf, subleaf, &eax, &ebx, &ecx, &edx) && output >> (bit)&1;
-#include "features.def"
+#include "cpu/features.def"
 #undef FEATURE
     }
     return feature == FEATURE_ALWAYS;

@@ -4,13 +4,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "faults.h"
+#include "faults/faults.h"
 
 // Not x86.h, whose pause() is another one here.
 #define NOTE(text)
 #define CONSTANT(name, value) name = value,
 enum native_constant {
-#include "x86.def"
+#include "cpu/x86.def"
 };
 #undef CONSTANT
 #undef NOTE

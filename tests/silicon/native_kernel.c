@@ -3,7 +3,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "layout.h"
+#include "cpu/layout.h"
 #include "native.h"
 
 #define PAGE_SIZE  4096

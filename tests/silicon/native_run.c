@@ -1,5 +1,5 @@
 // Running one entry in this process: its traps arrive as signals, whose context has what the CPU
-// pushed. The signal handler does what on_trap() of kernel/faults.c does.
+// pushed. The signal handler does what on_trap() of kernel/faults/faults.c does.
 //
 // An entry may load FS, so that nothing here may use the C library's thread-local data once the
 // code runs: the outcome goes into shared memory, and the process ends by a bare system call.
@@ -9,7 +9,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#include "layout.h"
+#include "cpu/layout.h"
 #include "native.h"
 
 #define SIGNAL_STACK_SIZE 65536

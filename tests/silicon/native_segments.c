@@ -1,11 +1,11 @@
 // Segments: the kernel's selectors in the entries' code become those of Linux, and the spare
-// descriptor of kernel/gdt.c is one of the LDT, which a process may write.
+// descriptor of kernel/trap/gdt.c is one of the LDT, which a process may write.
 #include <asm/ldt.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "layout.h"
+#include "cpu/layout.h"
 #include "native.h"
 
 // Linux's GDT: arch/x86/include/asm/segment.h.

@@ -1,11 +1,11 @@
-// The world of ring 3 as kernel/paging.c and kernel/gdt.c build it, as far as a Linux process may
-// have it: the pages to fault on, and the stack; and the ends of the entries.
+// The world of ring 3 as kernel/cpu/paging.c and kernel/trap/gdt.c build it, as far as a Linux
+// process may have it: the pages to fault on, and the stack; and the ends of the entries.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
-#include "layout.h"
+#include "cpu/layout.h"
 #include "native.h"
 
 #define PAGE_SIZE 4096
@@ -56,7 +56,7 @@ int native_page_protection(uint64_t address)
 #define FAULT_PAGE(name, page, access)                                                             \
     if (address == (page))                                                                         \
         return protection(access);
-#include "fault_pages.def"
+#include "faults/fault_pages.def"
 #undef FAULT_PAGE
 #undef NOTE
     return PROT_NONE;
@@ -73,7 +73,7 @@ static void map_pages(void)
     map(USER_STACK_LOW, USER_STACK_HIGH - USER_STACK_LOW, PROT_READ | PROT_WRITE);
 #define NOTE(text)
 #define FAULT_PAGE(name, address, access) map_fault_page(address, access);
-#include "fault_pages.def"
+#include "faults/fault_pages.def"
 #undef FAULT_PAGE
 #undef NOTE
 }

@@ -3,8 +3,8 @@
 
 STUBS ?= $(BUILD)/asm/stubs.asm.o $(BUILD)/asm/entry.asm.o
 HOST_CC := cc
-# -iquote, because kernel/string.h is not the C library's.
-HOST_CFLAGS := -std=c17 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror -iquote kernel
+# -iquote, because kernel/lib/string.h is not the C library's.
+HOST_CFLAGS := -std=c17 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror -iquote kernel -iquote .
 HOST_LDFLAGS := -no-pie -z noexecstack
 
 SILICON := $(BUILD)/silicon

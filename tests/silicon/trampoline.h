@@ -3,7 +3,7 @@
 
 #include <stdint.h>
 
-#include "regs.h"
+#include "trap/regs.h"
 
 #define LANDING_SIZE  32
 #define LANDING_COUNT 64
