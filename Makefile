@@ -141,10 +141,10 @@ help: ## list these commands
 	@sed -n 's/^\([a-z_]*\):.* ## /\1|/p' Makefile | while IFS='|' read -r name text; do \
 		printf '  make %-18s %s\n' "$$name" "$$text"; done
 
-$(ELF): $(OBJECTS) linker.ld $(BUILD)/objects scripts/ranges
+$(ELF): $(OBJECTS) linker.ld $(BUILD)/objects scripts/build/ranges
 	@echo '  LD    $@'
 	@$(LD) $(LDFLAGS) -o $@ $(OBJECTS)
-	@$(PYTHON) scripts/ranges $@ $(OBJCOPY)
+	@$(PYTHON) scripts/build/ranges $@ $(OBJCOPY)
 
 # GRUB loads every section into memory: the debug sections stay in barestub.elf, for GDB.
 $(BUILD)/loaded.elf: $(ELF)
@@ -177,13 +177,13 @@ $(BUILD)/objects: FORCE
 $(BUILD)/flags: FORCE
 	$(call write_if_changed,"$(CC) $(CFLAGS) $(NASMFLAGS)")
 
-$(BUILD)/generated/font.c: $(FONT) scripts/font
+$(BUILD)/generated/font.c: $(FONT) scripts/build/font
 	@mkdir -p $(@D)
-	@$(PYTHON) scripts/font $(FONT) $@
+	@$(PYTHON) scripts/build/font $(FONT) $@
 
-$(BUILD)/generated/deviations.c: tests/emulators.toml scripts/deviations
+$(BUILD)/generated/deviations.c: tests/emulators.toml scripts/build/deviations
 	@mkdir -p $(@D)
-	@$(PYTHON) scripts/deviations tests/emulators.toml $@
+	@$(PYTHON) scripts/build/deviations tests/emulators.toml $@
 
 define compile_c
 	@mkdir -p $(@D)

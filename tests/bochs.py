@@ -10,7 +10,7 @@ import threading
 import tty
 
 import bochslog
-import bochsrc
+from emulator import bochs as bochsrc
 from guest import TIMEOUT, Guest
 
 

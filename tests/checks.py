@@ -11,8 +11,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from museum import ROOT, Catch, Tree
-from playback import play
+from museum.bugs import ROOT, Catch, Tree
+from emulator.playback import play
 
 FUZZ_SEED, FUZZ_COUNT = 1, 100_000
 TIMEOUT = 60  # seconds: of a tool that must not hang

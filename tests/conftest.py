@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "scripts"))  # machine.py, which scripts/run uses as well
+sys.path.insert(0, str(ROOT / "scripts"))  # emulator/, which scripts/run uses as well
 
 from guest import PROMPT  # noqa: E402
 from qemu import Qemu  # noqa: E402

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from museum import ROOT
+from museum.bugs import ROOT
 
 SOURCES = ("asm/stubs.asm", "asm/entry.asm")
 EQUIVALENTS = ROOT / "tests" / "equivalents.toml"

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "scripts"))
 
 import checks  # noqa: E402
 import mutants  # noqa: E402
-from museum import ROOT, BuildError, Tree  # noqa: E402
+from museum.bugs import ROOT, BuildError, Tree  # noqa: E402
 from mutants import Mutant  # noqa: E402
 
 WORKERS = 2

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 import intlog
 from guest import TIMEOUT, Guest
-from machine import EMULATOR, qemu_command
+from emulator.qemu import EMULATOR, qemu_command
 
 
 class Qemu(Guest):

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 import bochslog
-import bochsrc
+from emulator import bochs as bochsrc
 import deviations
 import ktap
 import trapline

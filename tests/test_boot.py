@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from guest import PROMPT
-from machine import POWER_OFF, POWER_OFF_AFTER_FAILURE
+from emulator.qemu import POWER_OFF, POWER_OFF_AFTER_FAILURE
 from qemu import Qemu
 
 

@@ -9,9 +9,9 @@ import sys
 import pytest
 
 import checks
-import museum
+from museum import bugs as museum
 from conftest import ROOT
-from museum import Bug, Tree
+from museum.bugs import Bug, Tree
 
 MUSEUM = museum.bugs()
 COLUMNS = 80  # of `make bugs`

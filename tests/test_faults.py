@@ -14,7 +14,7 @@ import qemu
 import trapline
 from catalogue import entries, is_fatal
 from intlog import Record
-from machine import CPU, POWER_OFF, POWER_OFF_AFTER_FAILURE
+from emulator.qemu import CPU, POWER_OFF, POWER_OFF_AFTER_FAILURE
 from qemu import Qemu
 from symbols import Symbol
 from trapline import USER_CALL, Fields

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from guest import ANSWER, PROMPT
-from machine import POWER_OFF
+from emulator.qemu import POWER_OFF
 from qemu import Qemu
 
 # kernel/trap/vectors.def; the kernel's own choice.

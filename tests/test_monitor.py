@@ -10,7 +10,7 @@ import pytest
 
 from guest import NEXT_PROMPT
 from intlog import Record
-from machine import POWER_OFF_AFTER_FAILURE
+from emulator.qemu import POWER_OFF_AFTER_FAILURE
 from qemu import Qemu
 from symbols import Symbol
 

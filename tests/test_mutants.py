@@ -10,7 +10,7 @@ import pytest
 
 import mutants
 import mutate
-from museum import Tree
+from museum.bugs import Tree
 from mutants import Mutant
 
 EVERY = mutants.mutants()

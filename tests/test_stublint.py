@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from conftest import BUILD, ROOT
-from machine import qemu_command
+from emulator.qemu import qemu_command
 from symbols import binutil
 
 for module in ("unicorn", "capstone", "elftools"):

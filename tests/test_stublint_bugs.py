@@ -15,7 +15,7 @@ for module in ("unicorn", "capstone", "elftools"):
     pytest.importorskip(module)
 
 from lint import cli  # noqa: E402
-from museum import PATCHES, Tree, bugs  # noqa: E402
+from museum.bugs import PATCHES, Tree, bugs  # noqa: E402
 
 # By what the patch must be built into to be seen: two objects, the linked kernel with its C, or
 # a machine with its tables.

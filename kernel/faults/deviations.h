@@ -1,5 +1,5 @@
 // Where the emulators that we know differ from the architecture: the table of
-// tests/emulators.toml, which scripts/deviations turns into C.
+// tests/emulators.toml, which scripts/build/deviations turns into C.
 #pragma once
 
 #include <stdbool.h>

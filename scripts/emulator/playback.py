@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from machine import POWER_OFF, POWER_OFF_AFTER_FAILURE, qemu_command
+from emulator.qemu import POWER_OFF, POWER_OFF_AFTER_FAILURE, qemu_command
 
 ENDINGS = {POWER_OFF: "powered off", POWER_OFF_AFTER_FAILURE: "powered off after a failure"}
 HALTED = b"System Halted."

@@ -11,8 +11,7 @@ import subprocess
 import tty
 from typing import Protocol
 
-import bochsrc
-import machine
+from emulator import bochs, qemu
 
 
 class Ending:
@@ -78,7 +77,7 @@ class Qemu:
 
     def __init__(self, iso: str, cpu: str, uefi: bool, display: str, directory: str) -> None:
         ours, theirs = socket.socketpair()
-        command = machine.qemu_command(iso, uefi, directory, cpu)
+        command = qemu.qemu_command(iso, uefi, directory, cpu)
         command += ["-display", display]
         command += ["-chardev", "stdio,id=serial,signal=off", "-serial", "chardev:serial"]
         command += ["-chardev", f"socket,id=qmp,fd={theirs.fileno()}"]
@@ -135,9 +134,9 @@ class Qemu:
     def ending(self, failures: list[str]) -> Ending:
         status = self._process.wait()
         reason = self._reason()
-        if status == machine.POWER_OFF:
+        if status == qemu.POWER_OFF:
             return Ending(0)
-        if status == machine.POWER_OFF_AFTER_FAILURE:
+        if status == qemu.POWER_OFF_AFTER_FAILURE:
             return _failed(failures)
         if reason == "guest-reset":
             return RESET
@@ -146,8 +145,8 @@ class Qemu:
         if reason == "guest-shutdown":
             return Ending(1, "the machine was switched off other than by the monitor's poweroff.")
         if status < 0:
-            return Ending(1, f"{machine.EMULATOR} was killed by signal {-status}.")
-        return Ending(1, f"{machine.EMULATOR} failed with status {status}: {self._error_text()}")
+            return Ending(1, f"{qemu.EMULATOR} was killed by signal {-status}.")
+        return Ending(1, f"{qemu.EMULATOR} failed with status {status}: {self._error_text()}")
 
     def close(self) -> None:
         self._process.kill()
@@ -166,12 +165,12 @@ class Bochs:
         self._terminal, self._theirs = pty.openpty()
         tty.setraw(self._theirs)
         serial = os.ttyname(self._theirs)
-        command = bochsrc.bochs_command(
-            iso, directory, serial, bochsrc.REAL_TIME, cpu=cpu, display=display
+        command = bochs.bochs_command(
+            iso, directory, serial, bochs.REAL_TIME, cpu=cpu, display=display
         )
         ends = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE}
         ends["stderr"] = subprocess.STDOUT
-        self._process = _start(command, "bochs", env=bochsrc.environment(), **ends)
+        self._process = _start(command, "bochs", env=bochs.environment(), **ends)
         self._output = self._process.stdout.fileno()
         self._printed = b""
         self._ready: list[int] = []
@@ -195,13 +194,13 @@ class Bochs:
 
     def ending(self, failures: list[str]) -> Ending:
         self._process.wait()
-        reason = bochsrc.end_reason(self._directory)
-        if reason == bochsrc.POWER_OFF:
+        reason = bochs.end_reason(self._directory)
+        if reason == bochs.POWER_OFF:
             return _failed(failures) if failures else Ending(0)
-        if reason.endswith(bochsrc.TRIPLE_FAULT):
+        if reason.endswith(bochs.TRIPLE_FAULT):
             return RESET
         message = reason or self._printed.decode(errors="replace").strip()[-1000:]
-        return Ending(1, f"{bochsrc.EMULATOR} has ended: {message or 'no message'}")
+        return Ending(1, f"{bochs.EMULATOR} has ended: {message or 'no message'}")
 
     def close(self) -> None:
         self._process.kill()

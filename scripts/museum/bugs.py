@@ -20,7 +20,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 BUILD = Path(os.environ.get("BUILD", ROOT / "build")).absolute()
 PATCHES = ROOT / "tests" / "bugs"
 

@@ -7,8 +7,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from handlers import must
-from machine import qemu_command
+from paths.handlers import must
+from emulator.qemu import qemu_command
 
 # What is raised, with its vector: one of each kind.
 FAULTS = {
