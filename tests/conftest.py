@@ -17,6 +17,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))  # emulator/, which scripts/run uses as well
+sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 from guest import PROMPT  # noqa: E402
 from qemu import Qemu  # noqa: E402

@@ -11,6 +11,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "scripts"))
+sys.path.insert(0, str(Path(__file__).parent / "support"))
 
 import checks  # noqa: E402
 import mutants  # noqa: E402

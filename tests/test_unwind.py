@@ -17,7 +17,7 @@ from qemu import Qemu
 from ways import WAYS
 
 TIMEOUT = 60  # seconds, of one GDB
-SCRIPT = ROOT / "tests" / "gdb_unwind.py"
+SCRIPT = ROOT / "tests" / "support" / "gdb_unwind.py"
 OUTERMOST = (["kmain", "higher_half"], "outermost")
 
 

@@ -8,7 +8,7 @@ A patch of the museum begins with a header, from which everything is made:
     Caught-by: CHECK "SYMPTOM"
 
 Lines may go on indented. There is a `Caught-by` for each check that must find the mistake:
-tests/checks.py has them, and the symptom is a regular expression for what must be found.
+tests/support/checks.py has them, and the symptom is a regular expression for what must be found.
 """
 
 from __future__ import annotations

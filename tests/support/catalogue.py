@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 # The name, and the options on the same line.
 ENTRY = re.compile(r'^\s*fault\s+[03],\s*"([a-z0-9-]+)",\s*"[^"]*"(.*)', re.MULTILINE)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from trapline import Fields
 
-TABLE = Path(__file__).parent / "emulators.toml"
+TABLE = Path(__file__).parents[1] / "emulators.toml"
 
 # What an `expect:` line says beside the trap itself.
 NOT_COMPARED = {"name", "ring"}

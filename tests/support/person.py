@@ -18,7 +18,7 @@ from pathlib import Path
 
 from guest import TIMEOUT
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 STOP_TIMEOUT = 10  # seconds for a command to tidy up when it is asked to end
 
 

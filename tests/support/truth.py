@@ -21,7 +21,7 @@ import pytest
 import catalogue
 from trapline import Fields
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 VECTOR = re.compile(r"^VECTOR\((\d+), (\w+),", re.MULTILINE)
 
 # The machines in the order of the table's columns.
