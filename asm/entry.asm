@@ -21,7 +21,8 @@
 ;
 ; Every slot is the interrupted program's state: what C leaves in it is what `iretq` and the pops
 ; take back. There is no SWAPGS and no stack switch here, see "What this path leaves out" in
-; README.md.
+; README.md. `push`, `pop`, mov_cfa and add_rsp are one instruction each; cfi.inc makes them write
+; their unwind row as well.
 
 %include "cfi.inc"
 %include "regs.inc"
@@ -40,7 +41,15 @@ trap_entry_code:
         cfi_begin trap
         cfa_rsp_or_8_less 56
         test    spl, 8
-        jz      trap_entry.open_slot
+        jnz     trap_entry
+
+; No code was pushed. Open its slot between the vector and rip, tell C, and go on like the others.
+static trap_entry_code.open_slot:function (trap_entry - trap_entry_code.open_slot)
+        cfa_rsp 48
+.open_slot:
+        push    qword [rsp]             ; the vector, one slot further down
+        mov     qword [rsp + 8], 0      ; where it was, the dummy code
+        mov     dword [rsp + 4], 1      ; struct regs: slot_opened
 
 global trap_entry:function (trap_entry_end - trap_entry)
 trap_entry:
@@ -67,8 +76,11 @@ trap_entry:
         ; touch user pages unnoticed. The CPU leaves both as the interrupted program had them, so
         ; the saved RFLAGS tell, and CLD and CLAC are for those who need them: SDM vol. 3, 6.12.1.
         test    dword [rbp + REGS_RFLAGS], RFLAGS_DF | RFLAGS_AC
-        jnz     .make_safe
-        cfi_remember_state
+        jz      .safe
+        cld
+global trap_entry.clac
+.clac:                                  ; CLAC is #UD on a CPU without SMAP: cpu.c puts it over
+        nop     dword [rax]             ; this NOP of its size, at boot, where there is SMAP
 .safe:
         ; C must be called at RSP mod 16 = 0. The frame is 22 slots below an aligned top, so it is
         ; already there. Keep the order: a slot more must not become a misaligned call.
@@ -95,24 +107,8 @@ global trap_entry.return
         pop     rcx
         pop     rax
         add_rsp 16                      ; the vector and the error code: IRETQ knows neither
-        iretq
-
-; No code was pushed. Open its slot between the vector and rip, and leave word that it was so.
-static trap_entry.open_slot:function (trap_entry.make_safe - trap_entry.open_slot)
-        cfa_rsp 48
-.open_slot:
-        push    qword [rsp]             ; the vector, one slot further down
-        mov     qword [rsp + 8], 0      ; where it was, the dummy code
-        mov     dword [rsp + 4], 1      ; struct regs: slot_opened
-        jmp     trap_entry
-
-; CLAC is #UD on a CPU without SMAP, so there is a NOP of its size here: cpu.c replaces it at boot.
-        cfi_restore_state
-.make_safe:
-        cld
-global trap_entry.clac
-.clac:
-        nop     dword [rax]
-        jmp     .safe
+        iretq                           ; faults if C has left a frame that cannot be returned to.
+                                        ; That is a trap like any other: from ring 0, RIP here,
+                                        ; and every register already the interrupted program's.
         cfi_end
 trap_entry_end:

@@ -108,8 +108,8 @@ GROWTH = [
     (4, [("vector", "stub")]),
     (6, [("vector", "stub"), ("vector", "fixup")]),
     (7, [("error", "fixup"), ("vector", "fixup")]),
-    (9, [("error", "fixup"), ("vector", "fixup")]),
-    (10, [("error", "fixup"), ("vector", "fixup"), ("rax", "entry")]),
+    (8, [("error", "fixup"), ("vector", "fixup")]),
+    (9, [("error", "fixup"), ("vector", "fixup"), ("rax", "entry")]),
 ]
 
 

@@ -25,9 +25,9 @@ def stub_vector(pc: int) -> int | None:
 
 @functools.cache
 def _fixup() -> list[int]:
-    """The addresses of the four instructions of trap_entry.open_slot, and of the first behind."""
-    start = address("trap_entry.open_slot")
-    code = gdb.selected_inferior().architecture().disassemble(start, count=4)
+    """The addresses of the three instructions of .open_slot, and of the first behind."""
+    start = address("trap_entry_code.open_slot")
+    code = gdb.selected_inferior().architecture().disassemble(start, count=3)
     return [instruction["addr"] for instruction in code] + [code[-1]["addr"] + code[-1]["length"]]
 
 
@@ -37,14 +37,14 @@ def contains(pc: int) -> bool:
 
 
 def is_fixup(pc: int) -> bool:
-    """Whether @pc is in trap_entry.open_slot: no error code came where one was possible."""
+    """Whether @pc is in .open_slot: no error code came where one was possible."""
     return _fixup()[0] <= pc < _fixup()[-1]
 
 
 def is_settled(pc: int) -> bool:
     """Whether at @pc error code and vector lie where struct regs has them: not before, for a
     vector of which it is not yet decided whether its code came, and not during the fixup."""
-    return address("trap_entry") <= pc < address(_END) and not is_fixup(pc)
+    return address("trap_entry") <= pc < address(_END)
 
 
 def is_code_zeroed(pc: int) -> bool:

@@ -88,7 +88,7 @@ def draw(trap: Trap) -> list[str]:
         lines.append(_pair(*(general[index : index + 2] + [None])[:2]))
     lines.append(f"{_BORDER} <- RSP {trap.rsp:016x}, mod 16 = {trap.rsp % 16}")
     if any(slot.pusher == FIXUP for slot in slots):
-        lines.append("  fixup: trap_entry.open_slot, for no code came with this vector")
+        lines.append("  fixup: .open_slot, for no code came with this vector")
     return lines
 
 

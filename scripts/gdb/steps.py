@@ -14,10 +14,10 @@ from .trap import Slot, Trap
 _PURPOSES = {
     "endbr64": "a target for the CPU",
     "test spl,0x8": "did a code come?",
-    "je trap_entry.open_slot": "if not, to the fixup",
+    "jne trap_entry": "if so, no fixup",
     "mov rbp,rsp": "RBP holds the frame",
     "test dword [rbp+0x98],0x40400": "were DF or AC set?",
-    "jne trap_entry.make_safe": "if so, clear them",
+    "je trap_entry.safe": "if so, clear them",
     "cld": "DF = 0, for C",
     "clac": "AC = 0, for C",
     "nop dword [rax]": "no SMAP, no CLAC",
