@@ -1,14 +1,12 @@
-"""The emulated CPU: the library's registers and memory, and the hooks that record what a stub
+"""The emulated CPU: the engine's registers and memory, and the hooks that record what a stub
 does. It stops before every instruction that lint/run.py must look at."""
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable
 
-import unicorn
-from unicorn import unicorn as binding
-from unicorn import x86_const as uc
+from unicorn import unicorn_const as uc
+from unicorn import x86_const as x86
 
 from lint.architecture import (
     MSR_GS_BASE,
@@ -18,6 +16,7 @@ from lint.architecture import (
     is_canonical,
 )
 from lint.disasm import Decoder, Kind
+from lint.engine import Engine, EngineError
 from lint.image import Image
 from lint.trace import Write
 from lint.values import KERNEL_GS, OTHER_STACK, STACK_BASE, STACK_SIZE, USER_GS
@@ -27,37 +26,6 @@ BUDGET = 4000
 
 USER_END = 1 << 47
 
-# The Python binding truncates XMM8 to XMM15, and reads one register a call: use the C functions.
-_LIBRARY = binding._uc
-
-
-class _Batch:
-    """A set of registers that is read or written by one call."""
-
-    def __init__(self, engine: unicorn.Uc, ids: list[int], size: int) -> None:
-        self._handle = engine._uch
-        self._count = len(ids)
-        self._size = size
-        self._ids = (ctypes.c_int * self._count)(*ids)
-        self._buffer = ctypes.create_string_buffer(self._count * size)
-        base = ctypes.addressof(self._buffer)
-        self._pointers = (ctypes.c_void_p * self._count)(
-            *(base + index * size for index in range(self._count))
-        )
-
-    def read(self) -> list[int]:
-        _LIBRARY.uc_reg_read_batch(self._handle, self._ids, self._pointers, self._count)
-        data, size = self._buffer.raw, self._size
-        return [
-            int.from_bytes(data[at : at + size], "little")
-            for at in range(0, self._count * size, size)
-        ]
-
-    def write(self, values: list[int]) -> None:
-        data = b"".join(value.to_bytes(self._size, "little") for value in values)
-        ctypes.memmove(self._buffer, data, len(data))
-        _LIBRARY.uc_reg_write_batch(self._handle, self._ids, self._pointers, self._count)
-
 
 class Cpu:
     """A CPU with the memory of one kernel."""
@@ -65,7 +33,7 @@ class Cpu:
     def __init__(self, image: Image, decoder: Decoder) -> None:
         self._image = image
         self._decoder = decoder
-        self._engine = unicorn.Uc(unicorn.UC_ARCH_X86, unicorn.UC_MODE_64)
+        self._engine = Engine()
         self._mapped: set[int] = set()
         self._temporary: list[int] = []
         self._undo: list[tuple[int, bytes]] = []
@@ -79,7 +47,7 @@ class Cpu:
         self.writes: list[Write] = []
         self.user_accesses: list[tuple[int, int]] = []
         self._map_memory()
-        self._make_batches()
+        self._name_registers()
         self._hook()
 
     def _map_memory(self) -> None:
@@ -88,9 +56,9 @@ class Cpu:
             last = (segment.end - 1) // PAGE_SIZE
             new = [page for page in range(first, last + 1) if page not in self._mapped]
             for start, count in _runs(new):
-                self._engine.mem_map(start * PAGE_SIZE, count * PAGE_SIZE)
+                self._engine.map(start * PAGE_SIZE, count * PAGE_SIZE)
             self._mapped.update(new)
-            self._engine.mem_write(segment.address, bytes(segment.data))
+            self._engine.write(segment.address, bytes(segment.data))
         for page in range(STACK_BASE // PAGE_SIZE, (STACK_BASE + STACK_SIZE) // PAGE_SIZE):
             self._map_page(page, bytes(PAGE_SIZE))
         for base in (OTHER_STACK, KERNEL_GS):
@@ -99,30 +67,27 @@ class Cpu:
 
     def _map_page(self, page: int, data: bytes) -> None:
         self._mapped.add(page)
-        self._engine.mem_map(page * PAGE_SIZE, PAGE_SIZE)
-        self._engine.mem_write(page * PAGE_SIZE, data)
+        self._engine.map(page * PAGE_SIZE, PAGE_SIZE)
+        self._engine.write(page * PAGE_SIZE, data)
 
-    def _make_batches(self) -> None:
-        ids = [getattr(uc, f"UC_X86_REG_{name.upper()}") for name in REGISTERS]
-        self._general = _Batch(self._engine, ids + [uc.UC_X86_REG_EFLAGS], 8)
-        self._stack_pointer = _Batch(self._engine, [uc.UC_X86_REG_RSP], 8)
+    def _name_registers(self) -> None:
+        general = [getattr(x86, f"UC_X86_REG_{name.upper()}") for name in REGISTERS]
         # The 256-bit names, so that the upper halves are defined as well.
-        self._vectors = _Batch(
-            self._engine, [getattr(uc, f"UC_X86_REG_YMM{n}") for n in range(16)], 32
-        )
+        vectors = [getattr(x86, f"UC_X86_REG_YMM{number}") for number in range(16)]
+        self._general = self._engine.registers(general + [x86.UC_X86_REG_EFLAGS], 8)
+        self._vectors = self._engine.registers(vectors, 32)
 
     def _hook(self) -> None:
-        engine = self._engine
-        engine.hook_add(unicorn.UC_HOOK_CODE, self._on_instruction)
-        engine.hook_add(unicorn.UC_HOOK_MEM_WRITE, self._on_write)
-        engine.hook_add(unicorn.UC_HOOK_MEM_UNMAPPED, self._on_unmapped)
+        self._engine.on_instruction(self._on_instruction)
+        self._engine.on_write(self._on_write)
+        self._engine.on_unmapped(self._on_unmapped)
 
     def reset(self) -> None:
         """Undo what the run before has left in memory, and forget what it did."""
         for address, data in reversed(self._undo):
-            self._engine.mem_write(address, data)
+            self._engine.write(address, data)
         for page in self._temporary:
-            self._engine.mem_unmap(page * PAGE_SIZE, PAGE_SIZE)
+            self._engine.unmap(page * PAGE_SIZE, PAGE_SIZE)
             self._mapped.discard(page)
         self._undo, self._temporary = [], []
         self.path, self.writes, self.user_accesses = [], [], []
@@ -135,29 +100,29 @@ class Cpu:
         self._resumed = address if over_stop else 0
         self.stopped_at = self.bad_address = None
         try:
-            self._engine.emu_start(address, 0)
-        except unicorn.UcError as error:
-            return self._why(error.errno)
+            self._engine.run(address)
+        except EngineError as error:
+            return self._why(error.number)
         if self.stopped_at is None:
             # The library ends some exceptions without a word; HLT would have been a stop.
             return "budget" if len(self.path) >= BUDGET else "exception"
         return None
 
     def _why(self, number: int) -> str:
-        if number in (unicorn.UC_ERR_FETCH_UNMAPPED, unicorn.UC_ERR_FETCH_PROT):
+        if number in (uc.UC_ERR_FETCH_UNMAPPED, uc.UC_ERR_FETCH_PROT):
             return "lost"
-        if number == unicorn.UC_ERR_INSN_INVALID:
+        if number == uc.UC_ERR_INSN_INVALID:
             return "invalid"
-        if number == unicorn.UC_ERR_EXCEPTION:
+        if number == uc.UC_ERR_EXCEPTION:
             return "exception"
         return "wild"
 
-    def _on_instruction(self, _engine: object, address: int, _size: int, _data: object) -> None:
+    def _on_instruction(self, address: int) -> None:
         if address not in self._plain and address != self._resumed:
             instruction = self._decoder.at(address)
             if instruction is None or instruction.kind is not Kind.PLAIN:
                 self.stopped_at = address
-                self._engine.emu_stop()
+                self._engine.stop()
                 return
             self._plain.add(address)
         self._resumed = 0
@@ -165,15 +130,13 @@ class Cpu:
             self.watch(address)
         self.path.append(address)
         if len(self.path) >= BUDGET:
-            self._engine.emu_stop()
+            self._engine.stop()
 
-    def _on_write(
-        self, _engine: object, _access: int, address: int, size: int, value: int, _data: object
-    ) -> None:
+    def _on_write(self, address: int, size: int, value: int) -> None:
         if not STACK_BASE <= address < STACK_BASE + STACK_SIZE:
             if address // PAGE_SIZE not in self._mapped:
                 return  # the next hook's business
-            self._undo.append((address, bytes(self._engine.mem_read(address, size))))
+            self._undo.append((address, self._engine.read(address, size)))
         self.writes.append(
             Write(
                 self.path[-1] if self.path else 0,
@@ -181,18 +144,15 @@ class Cpu:
                 address,
                 size,
                 value % (1 << (8 * size)),
-                self._stack_pointer.read()[0],
+                self._engine.register(x86.UC_X86_REG_RSP),
             )
         )
 
-    def _on_unmapped(
-        self, _engine: object, access: int, address: int, size: int, _value: int, _data: object
-    ) -> bool:
-        self.bad_address = address % (1 << 64)
-        fetch = access == unicorn.UC_MEM_FETCH_UNMAPPED
-        if not is_canonical(self.bad_address):
+    def _on_unmapped(self, address: int, size: int, is_fetch: bool) -> bool:
+        self.bad_address = address
+        if not is_canonical(address):
             return False
-        if fetch and not self._image.is_code(self.bad_address):
+        if is_fetch and not self._image.is_code(address):
             return False
         for page in {address // PAGE_SIZE, (address + size - 1) // PAGE_SIZE}:
             if page in self._mapped:
@@ -228,8 +188,8 @@ class Cpu:
     def read(self, address: int, size: int) -> bytes | None:
         """Return memory, None where there is none."""
         try:
-            return bytes(self._engine.mem_read(address, size))
-        except unicorn.UcError:
+            return self._engine.read(address, size)
+        except EngineError:
             return None
 
     def read_int(self, address: int) -> int | None:
@@ -239,7 +199,7 @@ class Cpu:
 
     def write(self, address: int, data: bytes) -> None:
         """Write stack memory that reset() need not undo."""
-        self._engine.mem_write(address, data)
+        self._engine.write(address, data)
 
     def store(self, address: int, data: bytes) -> bool:
         """Write memory on behalf of an instruction; return whether there is any."""
@@ -247,29 +207,29 @@ class Cpu:
         if before is None:
             return False
         self._undo.append((address, before))
-        self._engine.mem_write(address, data)
+        self._engine.write(address, data)
         return True
 
     @property
     def gs(self) -> int:
-        return self._engine.msr_read(MSR_GS_BASE)
+        return self._engine.msr(MSR_GS_BASE)
 
     def set_gs(self, active: int, other: int) -> None:
         """Set the GS base in use, and the one that SWAPGS would bring."""
-        self._engine.msr_write(MSR_GS_BASE, active)
-        self._engine.msr_write(MSR_KERNEL_GS_BASE, other)
+        self._engine.set_msr(MSR_GS_BASE, active)
+        self._engine.set_msr(MSR_KERNEL_GS_BASE, other)
 
     def set_active_gs(self, base: int) -> None:
         """Set the GS base in use."""
-        self._engine.msr_write(MSR_GS_BASE, base)
+        self._engine.set_msr(MSR_GS_BASE, base)
 
     def set_fs(self, base: int) -> None:
         """Set the FS base."""
-        self._engine.reg_write(uc.UC_X86_REG_FS_BASE, base)
+        self._engine.set_register(x86.UC_X86_REG_FS_BASE, base)
 
     def fs(self) -> int:
         """Return the FS base."""
-        return self._engine.reg_read(uc.UC_X86_REG_FS_BASE)
+        return self._engine.register(x86.UC_X86_REG_FS_BASE)
 
 
 def _runs(pages: list[int]) -> list[tuple[int, int]]:
