@@ -15,7 +15,7 @@ from unicorn import x86_const as x86
 # By the name that importing the constants has loaded it under.
 _LIBRARY = ctypes.CDLL("libunicorn.2.dylib" if sys.platform == "darwin" else "libunicorn.so.2")
 
-_ALL_ADDRESSES = 1, 0
+_ALL_ADDRESSES = 1, 0  # first and last: none if the last is lower
 
 _InstructionHook = ctypes.CFUNCTYPE(None, c_void_p, c_uint64, c_uint32, c_void_p)
 _WriteHook = ctypes.CFUNCTYPE(None, c_void_p, c_int, c_uint64, c_int, c_int64, c_void_p)
@@ -54,12 +54,18 @@ _emu_stop = _declare("uc_emu_stop", c_void_p)
 _hook_add = _declare(
     "uc_hook_add", c_void_p, POINTER(c_size_t), c_int, c_void_p, c_void_p, c_uint64, c_uint64
 )
+_ctl = _declare("uc_ctl", c_void_p, c_int, c_int)
 _reg_read = _declare("uc_reg_read", c_void_p, c_int, c_void_p)
 _reg_write = _declare("uc_reg_write", c_void_p, c_int, c_void_p)
 _registers = c_void_p, POINTER(c_int), POINTER(c_void_p), c_int
 _reg_read_batch = _declare("uc_reg_read_batch", *_registers)
 _reg_write_batch = _declare("uc_reg_write_batch", *_registers)
 _LIBRARY.uc_strerror.restype = c_char_p
+
+
+def _set_by_one_value(option: int) -> int:
+    """UC_CTL_WRITE(option, 1)."""
+    return option | 1 << 26 | uc.UC_CTL_IO_WRITE << 30
 
 
 class _Msr(ctypes.Structure):
@@ -74,6 +80,9 @@ class Engine:
         _open(uc.UC_ARCH_X86, uc.UC_MODE_64, byref(self._handle))
         self._hooks: list[object] = []  # the library keeps only their addresses
         self._error: BaseException | None = None
+        if hasattr(uc, "UC_CTL_TLB_TYPE"):
+            # Else 2.1 clears the bits of an address that no physical one has, 52 to 63.
+            _ctl(self._handle, _set_by_one_value(uc.UC_CTL_TLB_TYPE), uc.UC_TLB_VIRTUAL)
 
     def __del__(self) -> None:
         if self._handle:
