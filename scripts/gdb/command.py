@@ -36,6 +36,8 @@ class Command(gdb.Command):
     def invoke(self, argument: str, from_tty: bool) -> None:
         self.run(argument.strip())
 
-    def complete(self, text: str, word: str) -> list[str]:
+    def complete(self, text: str, word: str | None) -> list[str]:
+        if word is None:
+            return []  # GDB asks first where the word begins, and finds it itself
         start = len(text) - len(word)
         return [name[start:] for name in self.candidates() if name.startswith(text)]
