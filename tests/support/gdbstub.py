@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import struct
 from dataclasses import dataclass
 
 TIMEOUT = 10  # seconds, for the guest to reach a breakpoint
 READ_LIMIT = 2000  # bytes in one packet: QEMU's are 4 KiB, and a byte is two digits
+
+# Acknowledgements of ours, `$`, the text, `#` and two digits of checksum.
+PACKET = re.compile(rb"\+*\$([^#]*)#[0-9a-f]{2}")
 
 # The head of the `g` packet: 17 registers of 64 bits, 7 of 32. What follows (control, x87 and
 # vector registers) is compared as it is.
@@ -60,7 +64,11 @@ class GdbStub:
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.settimeout(TIMEOUT)
         self._socket.connect(path)
-        self._answer()  # it has stopped
+        self._received = b""
+        # QEMU 7.2 tells unasked that the machine has stopped, QEMU 10 does not.
+        self._send("qSupported")
+        while not self._answer().startswith("PacketSize="):
+            pass
 
     def __enter__(self) -> GdbStub:
         return self
@@ -70,17 +78,19 @@ class GdbStub:
 
     def command(self, packet: str) -> str:
         """Send @packet and return the answer: `GDB Remote Serial Protocol`."""
-        checksum = sum(packet.encode()) & 0xFF
-        self._socket.sendall(f"${packet}#{checksum:02x}".encode())
+        self._send(packet)
         return self._answer()
 
+    def _send(self, packet: str) -> None:
+        checksum = sum(packet.encode()) & 0xFF
+        self._socket.sendall(f"${packet}#{checksum:02x}".encode())
+
     def _answer(self) -> str:
-        # An acknowledgement of our packet, `$`, the text, `#` and two digits of checksum.
-        data = b""
-        while data[-3:-2] != b"#":
-            data += self._receive()
+        while not (packet := PACKET.match(self._received)):
+            self._received += self._receive()
+        self._received = self._received[packet.end() :]
         self._socket.sendall(b"+")
-        return data[data.index(b"$") + 1 : -3].decode()
+        return packet[1].decode()
 
     def _receive(self) -> bytes:
         try:
