@@ -31,13 +31,13 @@ global %2:function STUB_SIZE
     %ifidn %3, CODE
         cfa_rsp_or_8_less 48
         endbr64                         ; the CPU arrives by an indirect branch
-        push    strict dword %1
+        push    strict qword %1
         jmp     strict near trap_entry_code
     %else
         cfa_rsp 40
         endbr64
         push    strict byte 0           ; no code came: a dummy in its place
-        push    strict dword %1         ; 32 bits: a byte would be sign-extended from 128 on
+        push    strict qword %1         ; 32 bits: a byte would be sign-extended from 128 on
         jmp     strict near trap_entry
     %endif
     %if $ - %2 > STUB_SIZE

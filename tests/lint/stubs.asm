@@ -68,7 +68,7 @@ isr%1:
         push    strict byte number
         %endif
     %else
-        push    strict dword number
+        push    strict qword number
     %endif
     %if has_code
         jmp     strict near entry_code

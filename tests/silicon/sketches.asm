@@ -122,10 +122,10 @@ linux_end:
 ; touch GS, one test for the ring.
         path    zircon
         push    0
-        push    strict dword 32
+        push    strict qword 32
         jmp     zircon_common
         path_code zircon
-        push    strict dword 14
+        push    strict qword 14
         jmp     zircon_common
         path_common zircon
         cld
@@ -148,10 +148,10 @@ zircon_end:
 ; xv6's 64-bit descendants: everything that can be held in the head, and no more. Not even DF.
         path    xv6
         push    0
-        push    strict dword 32
+        push    strict qword 32
         jmp     xv6_common
         path_code xv6
-        push    strict dword 14
+        push    strict qword 14
         jmp     xv6_common
         path_common xv6
         push_all r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rdx, rcx, rbx, rax
@@ -165,10 +165,10 @@ xv6_end:
 ; kvm-unit-tests, lib/x86/desc.c: a frame with a slot for every register, RSP's skipped.
         path    kvm_unit_tests
         push    0
-        push    strict dword 32
+        push    strict qword 32
         jmp     kvm_unit_tests_common
         path_code kvm_unit_tests
-        push    strict dword 14
+        push    strict qword 14
         jmp     kvm_unit_tests_common
         path_common kvm_unit_tests
         push_all r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp
