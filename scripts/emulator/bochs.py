@@ -16,6 +16,15 @@ EMULATOR = "bochs"
 CPU = "tigerlake"  # it has CET
 PLUGINS = "/usr/lib*/bochs/plugins/libbx_{}_gui.so", "/usr/lib/*/bochs/plugins/libbx_{}_gui.so"
 
+# The ROMs as packages name them. Bochs's own default is a name that differs between its versions.
+ROMS = {
+    "romimage": ["/usr/share/bochs/BIOS-bochs-latest"],
+    "vgaromimage": [
+        "/usr/share/bochs/VGABIOS-lgpl-latest.bin",
+        "/usr/share/bochs/VGABIOS-lgpl-latest",
+    ],
+}
+
 # What Bochs's log says at the end. Its exit status is 1 however it ends.
 POWER_OFF = "Shutdown port: shutdown requested"
 TRIPLE_FAULT = "exception with no resolution"
@@ -26,6 +35,7 @@ PANIC = re.compile(r">>PANIC<< (.*)")
 # CPU with VMX (it writes the locked IA32_FEATURE_CONTROL), so a reset ends Bochs as well.
 CONFIGURATION = """\
 display_library: {display}
+{roms}
 vga: extension=none
 cpu: model={cpu}, ips={ips}, reset_on_triple_fault=0, ignore_bad_msrs=0
 megs: 128
@@ -55,6 +65,12 @@ class Pace:
 REAL_TIME = Pace(50_000_000, "slowdown")
 # For tests: few instructions for the time in which devices make the guest wait.
 FAST = Pace(10_000_000, "none")
+
+
+def _roms() -> str:
+    """Return the lines that name the ROMs; where one is not found, Bochs looks for it itself."""
+    found = {name: next(filter(os.path.exists, paths), None) for name, paths in ROMS.items()}
+    return "\n".join(f'{name}: file="{path}"' for name, path in found.items() if path)
 
 
 def window_display() -> str | None:
@@ -88,6 +104,7 @@ def bochs_command(
         file.write(
             CONFIGURATION.format(
                 display=display or "term",
+                roms=_roms(),
                 cpu=cpu,
                 ips=pace.ips,
                 sync=pace.sync,
