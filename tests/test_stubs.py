@@ -26,7 +26,7 @@ VECTOR_REGISTER = re.compile(r"%([xyz]?mm\d+|st\b|k[0-7]\b)")
 X87 = re.compile(r"^(f[a-z0-9]+|wait|emms)$")
 BELOW_RSP = re.compile(r"-0x[0-9a-f]+\(%rsp")
 BELOW_RBP = re.compile(r"-0x([0-9a-f]+)\(%rbp")
-FRAME_GROWS = re.compile(r"push |sub +\$0x([0-9a-f]+),%rsp")
+FRAME_GROWS = re.compile(r"push |sub +\$0x([0-9a-f]+),%rsp|add +\$0x(f[0-9a-f]{15}),%rsp")
 
 # The interrupt attributes of GCC and Clang, and Rust's calling convention.
 INTERRUPT_ATTRIBUTE = re.compile(r"(__attribute__\s*\(\(|\[\[)[^)\]]*\binterrupt\b|x86-interrupt")
@@ -119,6 +119,13 @@ def test_the_kernel_uses_no_register_that_the_entry_does_not_save(
     assert used == []
 
 
+def growth(grows: re.Match[str]) -> int:
+    """The bytes by which an instruction extends the frame."""
+    if grows[2]:  # GCC 16 adds -128, which fits into a byte, for 128 does not
+        return 2**64 - int(grows[2], 16)
+    return int(grows[1], 16) if grows[1] else 8
+
+
 def test_the_kernel_does_not_use_the_red_zone(instructions: list[tuple[str, str]]) -> None:
     """Neither below RSP, nor below what a function with a frame pointer has made room for."""
     room = None  # below RBP; unknown outside of such a function
@@ -129,7 +136,7 @@ def test_the_kernel_does_not_use_the_red_zone(instructions: list[tuple[str, str]
         elif text == "mov    %rsp,%rbp":
             room = 0
         elif room is not None and (grows := FRAME_GROWS.match(text)):
-            room += int(grows[1], 16) if grows[1] else 8
+            room += growth(grows)
         below = BELOW_RBP.search(text)
         beyond_room = below and room is not None and int(below[1], 16) > room
         if (BELOW_RSP.search(text) or beyond_room) and not text.startswith("lea"):

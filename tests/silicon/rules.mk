@@ -4,7 +4,7 @@
 STUBS ?= $(BUILD)/asm/stubs.asm.o $(BUILD)/asm/entry.asm.o
 HOST_CC := cc
 # -iquote, because kernel/lib/string.h is not the C library's.
-HOST_CFLAGS := -std=c17 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror -iquote kernel -iquote .
+HOST_CFLAGS := -std=c17 -D_GNU_SOURCE -O2 -g -Wall -Wextra -iquote kernel -iquote .
 HOST_LDFLAGS := -no-pie -z noexecstack
 
 SILICON := $(BUILD)/silicon
@@ -13,7 +13,7 @@ FUZZ_OBJECTS := $(patsubst %,$(SILICON)/%.o,fuzz.c event.c check.c extended.c tr
 
 $(SILICON)/fuzz: $(FUZZ_OBJECTS) $(STUBS) $(SILICON)/fuzz-objects
 	@echo '  LD    $@'
-	@$(HOST_CC) $(HOST_LDFLAGS) -o $@ $(FUZZ_OBJECTS) $(STUBS)
+	@$(HOST_CC) $(HOST_LDFLAGS) $(STRICT_LINK:%=-Wl,%) -o $@ $(FUZZ_OBJECTS) $(STUBS)
 
 $(SILICON)/fuzz-objects: FORCE
 	$(call write_if_changed,"$(STUBS)")
@@ -24,17 +24,17 @@ CATALOGUE := $(filter $(BUILD)/tests/faults/% $(OWN)/%,$(OBJECTS))
 # Entries of ring 0 name symbols of the kernel, and do not run here.
 $(SILICON)/native: $(NATIVE_OBJECTS) $(CATALOGUE) tests/silicon/native.ld $(BUILD)/objects
 	@echo '  LD    $@'
-	@$(HOST_CC) $(HOST_LDFLAGS) -Wl,-Ttext-segment=0x10000000,--unresolved-symbols=ignore-all \
+	@$(HOST_CC) $(HOST_LDFLAGS) $(STRICT_LINK:%=-Wl,%) -Wl,-Ttext-segment=0x10000000,--unresolved-symbols=ignore-all \
 		-T tests/silicon/native.ld -o $@ $(NATIVE_OBJECTS) $(CATALOGUE)
 
 $(SILICON)/%.c.o: tests/silicon/%.c tests/silicon/rules.mk
 	@mkdir -p $(@D)
 	@echo '  CC    $<'
-	@$(HOST_CC) $(HOST_CFLAGS) -MMD -MP -c -o $@ $<
+	@$(HOST_CC) $(HOST_CFLAGS) $(STRICT) -MMD -MP -c -o $@ $<
 
 $(SILICON)/%.asm.o: tests/silicon/%.asm tests/silicon/rules.mk
 	@mkdir -p $(@D)
 	@echo '  NASM  $<'
-	@$(NASM) $(NASMFLAGS) -I tests/silicon/ -MD $(@:.o=.d) -MP -o $@ $<
+	@$(NASM) $(NASMFLAGS) $(STRICT) -I tests/silicon/ -MD $(@:.o=.d) -MP -o $@ $<
 
 -include $(wildcard $(SILICON)/*.d)
