@@ -32,6 +32,18 @@ static void help(char *argument)
     print("Commands may be joined by ';'. Tab completes, the arrow keys recall.\n");
 }
 
+/// The value of @c as a hexadecimal digit, 16 if it is none.
+static unsigned digit_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return (unsigned)(c - '0');
+    if (c >= 'a' && c <= 'f')
+        return (unsigned)(c - 'a') + 10;
+    if (c >= 'A' && c <= 'F')
+        return (unsigned)(c - 'A') + 10;
+    return 16;
+}
+
 bool parse_number(const char *text, unsigned limit, unsigned *number)
 {
     unsigned base = 10;
@@ -43,8 +55,7 @@ bool parse_number(const char *text, unsigned limit, unsigned *number)
     if (*text == '\0')
         return false;
     for (; *text; text++) {
-        unsigned letter = (unsigned char)*text | 0x20u;
-        unsigned digit = letter >= 'a' ? letter - 'a' + 10 : (unsigned)*text - '0';
+        unsigned digit = digit_value(*text);
         if (digit >= base)
             return false;
         *number = *number * base + digit;
