@@ -156,6 +156,13 @@ def test_check_reports_every_entry(machine: Qemu) -> None:
     assert not failed, machine.report()
 
 
+def test_check_names_an_entry_before_it_runs(machine: Qemu) -> None:
+    pair = re.compile(r"^# ([a-z0-9-]+)\n(?:not )?ok \d+ (\S+)", re.MULTILINE)
+    named = pair.findall(machine.ask("check"))
+    assert all(before == after for before, after in named)
+    assert {name for name, _ in named} == {name for name in entries() if not is_fatal(name)}
+
+
 def test_entries_leave_no_trace(machine: Qemu) -> None:
     """All of them one after another, twice: the second time must tell the same."""
     pattern = re.compile(r"^(?:not )?ok .*$", re.MULTILINE)

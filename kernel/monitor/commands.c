@@ -24,6 +24,12 @@ void command_failed(void)
     any_failed = true;
 }
 
+void command_tell_failed(void)
+{
+    if (any_failed)
+        print("A command has failed.\n");
+}
+
 static void help(char *argument)
 {
     (void)argument;
@@ -116,6 +122,7 @@ static void bt(char *argument)
 static void reboot(char *argument)
 {
     (void)argument;
+    command_tell_failed();
     print("Rebooting.\n");
     power_reboot();
 }
@@ -123,8 +130,7 @@ static void reboot(char *argument)
 static void poweroff(char *argument)
 {
     (void)argument;
-    if (any_failed) // not every emulator can pass the status on
-        print("Switching off after a failure.\n");
+    command_tell_failed();
     power_off(any_failed ? STATUS_FAILED : STATUS_PASSED);
 }
 

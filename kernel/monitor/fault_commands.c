@@ -193,17 +193,25 @@ static void print_machine_lines(const struct fault *fault, const struct outcome 
           outcome->reason[0] ? " " : "", outcome->reason);
 }
 
+/// Name what is about to run, for it may hang.
+static void print_head(const struct fault *fault)
+{
+    print("%s, ring %u: %s\n", fault->name, fault->ring, fault->summary);
+}
+
 void command_raise(char *argument)
 {
     const struct fault *fault = need_fault(argument);
     if (fault == NULL)
         return;
-    print("%s, ring %u: %s\n", fault->name, fault->ring, fault->summary);
+    print_head(fault);
     const struct expectation *expected = NULL;
     while ((expected = fault_expectation(fault, expected)))
         print_expected(expected);
-    if (fault->flags & FAULT_FATAL)
+    if (fault->flags & FAULT_FATAL) {
+        command_tell_failed();
         print("  expected  shutdown: the machine resets\n");
+    }
     const struct outcome *outcome = fault_run(fault);
     for (size_t i = 0; i < kept_traps(outcome); i++)
         print_seen(&outcome->traps[i]);
@@ -310,6 +318,7 @@ void command_check(char *argument)
             print("ok %lu %s # SKIP it resets the machine\n", ++number, fault->name);
             continue;
         }
+        print("# %s\n", fault->name); // before it runs: it may hang
         const struct outcome *outcome = fault_run(fault);
         bool ok = outcome->verdict == PASS || outcome->verdict == SKIP;
         print("%s %lu %s", ok ? "ok" : "not ok", ++number, fault->name);
@@ -335,6 +344,7 @@ void command_panic(char *argument)
         return;
     char reason[80];
     if (fault_can_run(fault, reason, sizeof(reason))) {
+        print_head(fault);
         fault_run_unhandled(fault);
         print("No trap came.\n");
     } else {

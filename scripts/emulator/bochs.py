@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 EMULATOR = "bochs"
 CPU = "tigerlake"  # it has CET
+CPU_HELP = "bochs --help cpu"
 PLUGINS = "/usr/lib*/bochs/plugins/libbx_{}_gui.so", "/usr/lib/*/bochs/plugins/libbx_{}_gui.so"
 
 # The ROMs as packages name them. Bochs's own default is a name that differs between its versions.
@@ -144,19 +145,18 @@ def end_reason(directory: str) -> str:
 
 def cpu_models() -> list[str]:
     """Return the CPU models that Bochs has."""
-    return re.findall(r"^(\w+)$", _help("cpu"), re.MULTILINE)
+    return re.findall(r"^(\w+)$", _output(CPU_HELP.split()), re.MULTILINE)
 
 
 def _has_debugger() -> bool:
-    return " -rc " in _help()
+    return " -rc " in _output([EMULATOR, "--help"])
 
 
 def version() -> str:
     """Return Bochs's version, such as "2.7"."""
-    return re.search(r"Bochs x86 Emulator (\S+)", _help()).group(1)
+    return re.search(r"Bochs x86 Emulator (\S+)", _output([EMULATOR, "--help"])).group(1)
 
 
-def _help(*topic: str) -> str:
-    command = [EMULATOR, "--help", *topic]
+def _output(command: list[str]) -> str:
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True)
     return (done.stdout + done.stderr).decode(errors="replace")

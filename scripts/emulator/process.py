@@ -64,7 +64,8 @@ def write_all(descriptor: int, data: bytes) -> None:
         data = data[os.write(descriptor, data) :]
 
 
-def _failed(failures: list[str]) -> Ending:
+def failed(failures: list[str]) -> Ending:
+    """Return the end of a run in which @failures were seen, or what the monitor alone knows."""
     seen = failures or ["a command of the monitor, see above"]
     return Ending(1, "this failed:" + "".join(f"\n  {line}" for line in seen))
 
@@ -134,10 +135,10 @@ class Qemu:
     def ending(self, failures: list[str]) -> Ending:
         status = self._process.wait()
         reason = self._reason()
-        if status == qemu.POWER_OFF:
-            return Ending(0)
+        if status == qemu.POWER_OFF:  # what failed before a reboot the kernel has forgotten
+            return failed(failures) if failures else Ending(0)
         if status == qemu.POWER_OFF_AFTER_FAILURE:
-            return _failed(failures)
+            return failed(failures)
         if reason == "guest-reset":
             return RESET
         if reason == "host-ui":
@@ -196,7 +197,7 @@ class Bochs:
         self._process.wait()
         reason = bochs.end_reason(self._directory)
         if reason == bochs.POWER_OFF:
-            return _failed(failures) if failures else Ending(0)
+            return failed(failures) if failures else Ending(0)
         if reason.endswith(bochs.TRIPLE_FAULT):
             return RESET
         message = reason or self._printed.decode(errors="replace").strip()[-1000:]

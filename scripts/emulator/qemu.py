@@ -10,6 +10,7 @@ import subprocess
 
 EMULATOR = "qemu-system-x86_64"
 CPU = "max"  # all that TCG can do
+CPU_HELP = "qemu-system-x86_64 -cpu help"
 
 # Port 0xF4: the kernel writes one of these to end QEMU, which then exits with (value << 1) | 1.
 POWER_OFF = 0x10 << 1 | 1
@@ -40,7 +41,7 @@ def ovmf() -> tuple[str, str]:
 
 def cpu_models() -> list[str]:
     """Return the CPU models that QEMU has."""
-    done = subprocess.run([EMULATOR, "-cpu", "help"], capture_output=True, text=True)
+    done = subprocess.run(CPU_HELP.split(), capture_output=True, text=True)
     models, _, _ = done.stdout.partition("Recognized CPUID flags")
     return re.findall(r"^(?:x86)? +(\S+)", models, re.MULTILINE)
 
