@@ -216,6 +216,11 @@ $(BUILD)/%.asm.o: %.asm $(NASM_INCLUDES) $(BUILD)/flags
 $(OWN)/%.asm.o: $(FAULTS)/%.asm $(NASM_INCLUDES) $(BUILD)/flags
 	$(assemble)
 
+$(filter $(BUILD)/tests/faults/% $(OWN)/%,$(OBJECTS)): | $(BUILD)/names
+
+$(BUILD)/names: $(filter tests/faults/%,$(SOURCES)) $(OWN_FAULTS) scripts/build/names $(BUILD)/objects
+	@$(PYTHON) scripts/build/names $@ $(filter %.asm,$^)
+
 include tests/silicon/rules.mk
 
 -include $(OBJECTS:.o=.d)

@@ -34,6 +34,26 @@ const struct expectation *fault_expectation(const struct fault *fault,
     return NULL;
 }
 
+bool expected_register(const struct expectation *expected, unsigned number,
+                       struct expected_register *found)
+{
+    static const char *const names[] = {
+#define NOTE(text)
+#define OFFSET(name, field, offset) #field,
+#include "trap/regs.def"
+#undef OFFSET
+#undef NOTE
+    };
+    unsigned before = 0;
+    for (size_t place = 0; expected->registers >> place; place++) {
+        if (!(expected->registers >> place & 1) || before++ != number)
+            continue;
+        *found = (struct expected_register){names[place], expected->values[number], place};
+        return true;
+    }
+    return false;
+}
+
 const struct expectation *fault_expected_trap(const struct fault *fault, size_t number)
 {
     const struct expectation *expected = NULL;

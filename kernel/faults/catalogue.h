@@ -1,6 +1,7 @@
 // The catalogue of tests/faults/ as the linker has collected it.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,29 +14,7 @@ struct fault {
     uint32_t ring, needs;  ///< needs: an enum feature
     uint64_t rflags;       ///< to start ring 3 with
     void (*prepare)(void); ///< called before the code, or null
-    uint64_t flags;        ///< enum fault_flag
-};
-
-enum fault_flag {
-    FAULT_FATAL = 1 << 0,        ///< the machine resets
-    FAULT_EVERY_VECTOR = 1 << 1, ///< traps of the devices' vectors count, too
-    FAULT_MAY_REFUSE = 1 << 2,   ///< a CPU may refuse to do it at all
-};
-
-/// What the code of an entry returns if the CPU has refused it.
-#define RESULT_REFUSED 0xFFFFFFFFul
-
-/// As tests/faults/fault.inc writes them.
-enum expectation_flag {
-    EXPECT_CODE = 1 << 0,
-    EXPECT_CR2 = 1 << 1,
-    EXPECT_DR6 = 1 << 2,
-    EXPECT_ABANDON = 1 << 3,
-    EXPECT_INTERRUPTED = 1 << 4,
-    EXPECT_ANYWHERE = 1 << 5,
-    EXPECT_CS = 1 << 6,
-    EXPECT_SS = 1 << 7,
-    EXPECT_RSP = 1 << 8,
+    uint64_t flags;        ///< FAULT_...
 };
 
 /// What the architecture says must be seen of one trap, and how its handler ends: written by the
@@ -49,9 +28,35 @@ struct expectation {
     uint64_t stack; ///< its lowest address, 0 for any
     uint16_t cs, ss;
     uint32_t error_code;
-    uint16_t vector, flags;
-    uint32_t reserved;
+    uint16_t vector, flags; ///< flags: EXPECT_...
+    uint16_t registers;     ///< bit N: the general register at offset 8 * N of struct regs
+    uint16_t reserved;
+    const uint64_t *values; ///< of those registers, in that order
 };
+
+#define NOTE(text)
+#define FIELD(record, field, offset, size)                                                         \
+    _Static_assert(offsetof(struct record, field) == (offset) &&                                   \
+                       sizeof(((struct record *)0)->field) == (size),                              \
+                   "tests/faults/fault.inc writes " #field " there");
+#define SIZE(record, size)                                                                         \
+    _Static_assert(sizeof(struct record) == (size), "tests/faults/fault.inc writes so much");
+#define CONSTANT(name, value)
+#include "faults/catalogue.def"
+#undef CONSTANT
+#undef SIZE
+#undef FIELD
+
+#define FIELD(record, field, offset, size)
+#define SIZE(record, size)
+#define CONSTANT(name, value) name = value,
+enum catalogue_constant {
+#include "faults/catalogue.def"
+};
+#undef CONSTANT
+#undef SIZE
+#undef FIELD
+#undef NOTE
 
 /// The entries, in the order of their files' names.
 const struct fault *fault_first(void);
@@ -63,6 +68,18 @@ const struct fault *fault_find(const char *name);
 /// The first expectation of @fault behind @after (null: the first one), or null.
 const struct expectation *fault_expectation(const struct fault *fault,
                                             const struct expectation *after);
+
+/// A general register that an expectation names.
+struct expected_register {
+    const char *name; ///< "rcx"
+    uint64_t value;
+    size_t place; ///< in struct regs, counted in registers
+};
+
+/// Put the register that has number @number (from 0) among those of @expected into @found. Returns
+/// false if there is none.
+bool expected_register(const struct expectation *expected, unsigned number,
+                       struct expected_register *found);
 
 /// The expectation of the trap that has number @number (from 0) among those of @fault, or null.
 const struct expectation *fault_expected_trap(const struct fault *fault, size_t number);

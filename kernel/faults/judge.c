@@ -41,6 +41,17 @@ static void judge_frame(struct outcome *outcome, const struct record *seen,
         fail(outcome, "on the %s", stack ? stack->name : "wrong stack");
 }
 
+static void judge_registers(struct outcome *outcome, const struct regs *regs,
+                            const struct expectation *expected)
+{
+    struct expected_register due;
+    for (unsigned i = 0; expected_register(expected, i, &due); i++) {
+        uint64_t value = ((const uint64_t *)regs)[due.place];
+        if (value != due.value)
+            fail(outcome, "%s 0x%lx, not 0x%lx", due.name, value, due.value);
+    }
+}
+
 /// The status bits of DR6: SDM vol. 3, 17.2.3.
 static uint64_t dr6_causes(uint64_t dr6)
 {
@@ -66,12 +77,13 @@ static void judge_trap(struct outcome *outcome, const struct record *seen,
         fail(outcome, "CR2 0x%lx, not 0x%lx", seen->cr2, expected->cr2);
     if (expected->flags & EXPECT_DR6 && dr6_causes(seen->dr6) != expected->dr6)
         fail(outcome, "DR6 causes 0x%lx, not 0x%lx", dr6_causes(seen->dr6), expected->dr6);
+    judge_registers(outcome, regs, expected);
     judge_frame(outcome, seen, expected);
 }
 
 void judge(const struct fault *fault, struct outcome *outcome, const uint64_t *counts_before)
 {
-    if (fault->flags & FAULT_MAY_REFUSE && outcome->result == RESULT_REFUSED) {
+    if (fault->flags & FAULT_MAY_REFUSE && outcome->result == REFUSED) {
         outcome->verdict = SKIP;
         print_to(outcome->reason, sizeof(outcome->reason), "this CPU refuses it");
         return;

@@ -6,9 +6,9 @@
 
 #include "faults/catalogue.h"
 #include "faults/record.h"
-#include "trap/vectors.h"
 
-#define TRAPS_LIMIT VECTOR_COUNT
+/// One more than any entry expects, so that the first that is too many can be told.
+#define TRAPS_LIMIT (EXPECTATIONS_LIMIT + 1)
 
 /// What came of running an entry.
 struct outcome {

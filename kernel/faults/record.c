@@ -53,7 +53,14 @@ void record_take(struct record *record, const struct regs *regs)
     };
 }
 
-void record_print(const struct record *record, const char *name)
+static void print_registers(const struct regs *regs, const struct expectation *expected)
+{
+    struct expected_register due;
+    for (unsigned i = 0; expected_register(expected, i, &due); i++)
+        print(" %s=0x%lx", due.name, ((const uint64_t *)regs)[due.place]);
+}
+
+void record_print(const struct record *record, const char *name, const struct expectation *expected)
 {
     static const char *const origins[] = {"cpu", "int", "irq"};
     const struct regs *regs = &record->regs;
@@ -65,5 +72,7 @@ void record_print(const struct record *record, const char *name)
         print(" cr2=0x%lx", record->cr2);
     if (regs->vector == VECTOR_DB)
         print(" dr6=0x%lx", record->dr6);
+    if (expected)
+        print_registers(regs, expected);
     print(" origin=%s\n", origins[record->origin]);
 }

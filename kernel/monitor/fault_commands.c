@@ -84,6 +84,9 @@ static void print_expected(const struct expectation *expected)
     if (expected->flags & EXPECT_DR6)
         print(", DR6 causes 0x%lx", expected->dr6);
     print("\n");
+    struct expected_register due;
+    for (unsigned i = 0; expected_register(expected, i, &due); i++)
+        print("            %s 0x%lx\n", due.name, due.value);
 }
 
 static void print_expect_line(const struct fault *fault, const struct expectation *expected)
@@ -110,6 +113,9 @@ static void print_expect_line(const struct fault *fault, const struct expectatio
         print(" rflags_set=0x%lx", expected->rflags_set);
     if (expected->rflags_clear)
         print(" rflags_clear=0x%lx", expected->rflags_clear);
+    struct expected_register due;
+    for (unsigned i = 0; expected_register(expected, i, &due); i++)
+        print(" %s=0x%lx", due.name, due.value);
     print("\n");
 }
 
@@ -188,7 +194,7 @@ static void print_machine_lines(const struct fault *fault, const struct outcome 
     while ((expected = fault_expectation(fault, expected)))
         print_expect_line(fault, expected);
     for (size_t i = 0; i < kept_traps(outcome); i++)
-        record_print(&outcome->traps[i], fault->name);
+        record_print(&outcome->traps[i], fault->name, fault_expected_trap(fault, i));
     print("result: name=%s %s%s%s\n", fault->name, verdicts[outcome->verdict],
           outcome->reason[0] ? " " : "", outcome->reason);
 }

@@ -12,8 +12,6 @@
 #include "cpu/cpu.h"
 #include "native.h"
 
-extern const struct fault faults_start[], faults_end[];
-
 static bool pushes_code(uint64_t vector)
 {
     switch (vector) {
@@ -59,19 +57,27 @@ static void print_expected(const struct fault *fault, const struct expectation *
         printf(" rflags_set=0x%lx", expected->rflags_set);
     if (expected->rflags_clear)
         printf(" rflags_clear=0x%lx", expected->rflags_clear);
+    struct expected_register due;
+    for (unsigned i = 0; expected_register(expected, i, &due); i++)
+        printf(" %s=0x%lx", due.name, due.value);
     printf("\n");
 }
 
-static void print_trap(const struct fault *fault, const struct native_trap *trap)
+static void print_trap(const struct fault *fault, const struct native_trap *trap,
+                       const struct expectation *expected)
 {
+    const struct regs *regs = &trap->regs;
     printf("trap: name=%s vector=%lu error=", fault->name, trap->vector);
     printf(pushes_code(trap->vector) ? "0x%lx" : "none", trap->error_code);
-    printf(" rip=0x%lx cs=0x%x rflags=0x%lx rsp=0x%lx ss=0x%x", trap->rip, trap->cs, trap->rflags,
-           trap->rsp, trap->ss);
+    printf(" rip=0x%lx cs=0x%lx rflags=0x%lx rsp=0x%lx ss=0x%lx", regs->rip, regs->cs, regs->rflags,
+           regs->rsp, regs->ss);
     if (trap->vector == VECTOR_PF)
         printf(" cr2=0x%lx", trap->cr2);
     if (trap->vector == VECTOR_DB)
         printf(" dr6=0x%lx", trap->dr6);
+    struct expected_register due;
+    for (unsigned i = 0; expected && expected_register(expected, i, &due); i++)
+        printf(" %s=0x%lx", due.name, ((const uint64_t *)regs)[due.place]);
     printf("\n");
 }
 
@@ -132,7 +138,7 @@ static void run(const struct fault *fault, struct native_outcome *outcome)
     while ((expected = fault_expectation(fault, expected)))
         print_expected(fault, expected);
     for (size_t i = 0; i < outcome->count && i < TRAPS_LIMIT; i++)
-        print_trap(fault, &outcome->traps[i]);
+        print_trap(fault, &outcome->traps[i], fault_expected_trap(fault, i));
     print_result(fault, outcome, status);
 }
 
@@ -142,7 +148,7 @@ int main(void)
         mmap(NULL, sizeof(*outcome), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (outcome == MAP_FAILED)
         return EXIT_FAILURE;
-    for (const struct fault *fault = faults_start; fault < faults_end; fault++)
+    for (const struct fault *fault = fault_first(); fault < fault_end(); fault++)
         if (fault->ring == 3)
             run(fault, outcome);
     return EXIT_SUCCESS;

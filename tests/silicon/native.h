@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "faults/faults.h"
+#include "trap/vectors.h"
 
 // Not x86.h, whose pause() is another one here.
 #define NOTE(text)
@@ -17,8 +18,8 @@ enum native_constant {
 
 /// One trap as the signal context has it.
 struct native_trap {
-    uint64_t vector, error_code, rip, rflags, rsp, cr2, dr6;
-    uint16_t cs, ss; ///< as kernel selectors
+    uint64_t vector, error_code, cr2, dr6;
+    struct regs regs; ///< what is in the context; with the kernel's selectors
 };
 
 /// What a child process leaves of one entry, in memory that it shares with its parent.

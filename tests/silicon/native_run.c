@@ -15,8 +15,6 @@
 #define SIGNAL_STACK_SIZE 65536
 #define TIME_LIMIT        5 // seconds
 
-extern const struct expectation expectations_start[], expectations_end[];
-
 static const struct fault *running;
 static struct native_outcome *outcome;
 
@@ -33,26 +31,6 @@ static _Noreturn void give_up(const char *reason)
 {
     outcome->unsupported = reason;
     leave();
-}
-
-const struct expectation *fault_expectation(const struct fault *fault,
-                                            const struct expectation *after)
-{
-    const struct expectation *at = after ? after + 1 : expectations_start;
-    for (; at < expectations_end; at++)
-        if (at->fault == fault)
-            return at;
-    return NULL;
-}
-
-/// The expectation of the trap that has number @number, or null.
-static const struct expectation *expected_trap(size_t number)
-{
-    const struct expectation *expected = NULL;
-    while ((expected = fault_expectation(running, expected)))
-        if (number-- == 0)
-            return expected;
-    return NULL;
 }
 
 /// CS and SS lie in one slot: arch/x86/include/uapi/asm/sigcontext.h.
@@ -79,36 +57,39 @@ static uint64_t error_code(const mcontext_t *context)
     return code;
 }
 
-/// Linux tells of DR6 only whether BS was set, as the signal's code.
-static struct native_trap take(const siginfo_t *signal, const mcontext_t *context)
-{
-    return (struct native_trap){
-        .vector = (uint64_t)context->gregs[REG_TRAPNO],
-        .error_code = error_code(context),
-        .rip = (uint64_t)context->gregs[REG_RIP],
-        .rflags = (uint64_t)context->gregs[REG_EFL],
-        .rsp = (uint64_t)context->gregs[REG_RSP],
-        .cr2 = (uint64_t)context->gregs[REG_CR2],
-        .dr6 = signal->si_signo == SIGTRAP && signal->si_code == TRAP_TRACE ? DR6_BS : 0,
-        .cs = native_selector(saved_cs(context)),
-        .ss = native_selector(saved_ss(context)),
-    };
-}
-
 #define REGISTERS(copy)                                                                            \
     copy(r15, R15) copy(r14, R14) copy(r13, R13) copy(r12, R12) copy(r11, R11) copy(r10, R10)      \
         copy(r9, R9) copy(r8, R8) copy(rbp, RBP) copy(rdi, RDI) copy(rsi, RSI) copy(rbx, RBX)      \
             copy(rdx, RDX) copy(rcx, RCX) copy(rax, RAX) copy(rip, RIP) copy(rflags, EFL)          \
                 copy(rsp, RSP)
 
-/// Let the entry's own routine change the frame, as it does in the kernel.
-static void repair(void (*routine)(struct regs *regs), mcontext_t *context)
+/// The context as the kernel has it on its stack.
+static struct regs regs_of(const mcontext_t *context)
 {
     struct regs regs = {.cs = native_selector(saved_cs(context)),
                         .ss = native_selector(saved_ss(context))};
 #define TO_REGS(field, name) regs.field = (uint64_t)context->gregs[REG_##name];
     REGISTERS(TO_REGS)
 #undef TO_REGS
+    return regs;
+}
+
+/// Linux tells of DR6 only whether BS was set, as the signal's code.
+static struct native_trap take(const siginfo_t *signal, const mcontext_t *context)
+{
+    return (struct native_trap){
+        .vector = (uint64_t)context->gregs[REG_TRAPNO],
+        .error_code = error_code(context),
+        .regs = regs_of(context),
+        .cr2 = (uint64_t)context->gregs[REG_CR2],
+        .dr6 = signal->si_signo == SIGTRAP && signal->si_code == TRAP_TRACE ? DR6_BS : 0,
+    };
+}
+
+/// Let the entry's own routine change the frame, as it does in the kernel.
+static void repair(void (*routine)(struct regs *regs), mcontext_t *context)
+{
+    struct regs regs = regs_of(context);
     phase = REPAIRING;
     routine(&regs);
     if (!native_carry_out())
@@ -129,7 +110,7 @@ static void enter(mcontext_t *context)
 
 static void on_trap(const siginfo_t *signal, mcontext_t *context)
 {
-    const struct expectation *expected = expected_trap(outcome->count);
+    const struct expectation *expected = fault_expected_trap(running, outcome->count);
     struct native_trap trap = take(signal, context);
     if (outcome->count < TRAPS_LIMIT)
         outcome->traps[outcome->count] = trap;

@@ -18,7 +18,8 @@ $(SILICON)/fuzz: $(FUZZ_OBJECTS) $(STUBS) $(SILICON)/fuzz-objects
 $(SILICON)/fuzz-objects: FORCE
 	$(call write_if_changed,"$(STUBS)")
 
-NATIVE_OBJECTS := $(patsubst %,$(SILICON)/%.c.o,native native_kernel native_run native_segments native_world)
+NATIVE_OBJECTS := $(patsubst %,$(SILICON)/%.c.o,native native_kernel native_run native_segments \
+	native_world catalogue)
 CATALOGUE := $(filter $(BUILD)/tests/faults/% $(OWN)/%,$(OBJECTS))
 
 # Entries of ring 0 name symbols of the kernel, and do not run here.
@@ -31,6 +32,11 @@ $(SILICON)/%.c.o: tests/silicon/%.c tests/silicon/rules.mk
 	@mkdir -p $(@D)
 	@echo '  CC    $<'
 	@$(HOST_CC) $(HOST_CFLAGS) $(STRICT) -MMD -MP -c -o $@ $<
+
+$(SILICON)/%.c.o: kernel/faults/%.c tests/silicon/rules.mk
+	@mkdir -p $(@D)
+	@echo '  CC    $<'
+	@$(HOST_CC) $(HOST_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(SILICON)/%.asm.o: tests/silicon/%.asm tests/silicon/rules.mk
 	@mkdir -p $(@D)
