@@ -19,8 +19,8 @@ for module in ("unicorn", "capstone", "elftools"):
     pytest.importorskip(module)
 
 from lint import cli  # noqa: E402
-from lint.qmp import connect  # noqa: E402
-from lint.rules import RULES  # noqa: E402
+from lint.checks.rules import RULES  # noqa: E402
+from lint.load.qmp import connect  # noqa: E402
 
 SOURCES = ROOT / "tests/lint"
 KERNEL_C = ("-ffreestanding", "-mno-red-zone", "-mgeneral-regs-only", "-fno-stack-protector",

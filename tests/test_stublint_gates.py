@@ -13,10 +13,10 @@ for module in ("unicorn", "capstone", "elftools"):
     pytest.importorskip(module)
 
 from lint import cli  # noqa: E402
-from lint.finding import Finding  # noqa: E402
-from lint.gates import Gate, Machine, check_machine, entries_of, parse_idt  # noqa: E402
-from lint.image import Image, Segment  # noqa: E402
-from lint.paging import Page, PageWalker  # noqa: E402
+from lint.checks.finding import Finding  # noqa: E402
+from lint.checks.gates import Gate, Machine, check_machine, entries_of, parse_idt  # noqa: E402
+from lint.load.image import Image, Segment  # noqa: E402
+from lint.load.paging import Page, PageWalker  # noqa: E402
 
 CODE, DATA = 0x00AF9A000000FFFF, 0x00CF92000000FFFF
 HANDLER = 0xFFFFFFFF80001000

@@ -7,12 +7,13 @@ import os
 import sys
 import time
 
-from lint import allow, machine_report, report
-from lint.contract import Contract, Options
+from lint.checks import allow
+from lint.checks.contract import Contract, Options
+from lint.checks.finding import Finding, Group, group
 from lint.errors import CannotRun
-from lint.finding import Finding, Group, group
-from lint.picture import Painter
-from lint.sources import Source, load
+from lint.load.sources import Source, load
+from lint.report import people, programs
+from lint.report.picture import Painter
 
 CLEAN, FINDINGS, CANNOT_RUN = 0, 1, 2
 
@@ -101,7 +102,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the tool; return its exit status."""
     options = parser().parse_args(arguments)
     if options.rules:
-        print(report.rules())
+        print(people.rules())
         return CLEAN
     try:
         return lint(options)
@@ -124,7 +125,7 @@ def lint(options: argparse.Namespace) -> int:
         groups = group(counted) + _allowed_groups(allowed)
         contract.locate(groups)
         seconds = time.monotonic() - start
-        summary = report.Summary(source.name, source.entries, contract.runs, seconds)
+        summary = people.Summary(source.name, source.entries, contract.runs, seconds)
         _answer(options, summary, groups, Painter(source.image, contract.decoder))
     bad = any(g.severity != "INFO" and g.reason is None for g in groups)
     return FINDINGS if bad else CLEAN
@@ -150,14 +151,14 @@ def _allowed_groups(allowed: list[tuple[Finding, str]]) -> list[Group]:
 
 
 def _answer(
-    options: argparse.Namespace, summary: report.Summary, groups: list[Group], painter: Painter
+    options: argparse.Namespace, summary: people.Summary, groups: list[Group], painter: Painter
 ) -> None:
     if options.json:
-        _write(options.json, machine_report.as_json(summary, groups, painter))
+        _write(options.json, programs.as_json(summary, groups, painter))
     if options.sarif:
-        _write(options.sarif, machine_report.as_sarif(summary, groups, painter))
+        _write(options.sarif, programs.as_sarif(summary, groups, painter))
     if "-" not in (options.json, options.sarif):
-        print(report.text(summary, groups, painter, options.brief))
+        print(people.text(summary, groups, painter, options.brief))
 
 
 def _write(path: str, content: str) -> None:

@@ -10,9 +10,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from lint.checks.finding import Finding
+from lint.checks.rules import RULES
 from lint.errors import CannotRun
-from lint.finding import Finding
-from lint.rules import RULES
 
 LINE = re.compile(r"^([a-z0-9-]+):(\*|[\d,-]+)\s+(\S.*)$")
 

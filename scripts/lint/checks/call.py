@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lint.architecture import DOUBLE_FAULT, MACHINE_CHECK, NMI, RFLAGS_AC, RFLAGS_DF
-from lint.checks import Checks
-from lint.finding import Finding
-from lint.trace import Call
-from lint.values import USER_GS
+from lint.checks.context import Checks
+from lint.checks.finding import Finding
+from lint.engine.trace import Call
+from lint.engine.values import USER_GS
 
 # Vectors that may come between an entry and its SWAPGS.
 PARANOID = (1, NMI, DOUBLE_FAULT, MACHINE_CHECK)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lint.callee import Judge
-from lint.disasm import Decoder
-from lint.finding import Finding
-from lint.image import Image
-from lint.rules import RULES
-from lint.trace import Moment, Trace, Write
-from lint.values import STACK_BASE, STACK_SIZE, USER_GS
-from lint.vectors_in_c import VectorUse
+from lint.checks.finding import Finding
+from lint.checks.rules import RULES
+from lint.engine.callee import Judge
+from lint.engine.disasm import Decoder
+from lint.engine.trace import Moment, Trace, Write
+from lint.engine.values import STACK_BASE, STACK_SIZE, USER_GS
+from lint.engine.vectors_in_c import VectorUse
+from lint.load.image import Image
 
 # Stores that go below RSP because that is what they are for.
 PUSHES = ("push", "pushfq", "pushf", "call", "enter")

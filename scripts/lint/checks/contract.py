@@ -17,20 +17,20 @@ from lint.architecture import (
     RFLAGS_DF,
     VECTORS_WITH_CODE,
 )
-from lint.callee import Judge
-from lint.check import check
-from lint.checks import Context
-from lint.cross import check_codes, check_shapes, check_vectors, frame_shifts
-from lint.disasm import Decoder
-from lint.fields import check_fields
-from lint.finding import Finding, Group
-from lint.image import Image
-from lint.mangling import is_mangled
-from lint.rules import RULES
-from lint.run import Runner
-from lint.trace import Entry, Moment, Trace
-from lint.values import Variant
-from lint.vectors_in_c import VectorUse
+from lint.checks.context import Context
+from lint.checks.cross import check_codes, check_shapes, check_vectors, frame_shifts
+from lint.checks.fields import check_fields
+from lint.checks.finding import Finding, Group
+from lint.checks.one_run import check
+from lint.checks.rules import RULES
+from lint.engine.callee import Judge
+from lint.engine.disasm import Decoder
+from lint.engine.run import Runner
+from lint.engine.trace import Entry, Moment, Trace
+from lint.engine.values import Variant
+from lint.engine.vectors_in_c import VectorUse
+from lint.load.image import Image
+from lint.load.mangling import is_mangled
 
 BOTH_FLAGS = RFLAGS_DF | RFLAGS_AC
 

@@ -7,10 +7,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from lint.architecture import ARGUMENTS
-from lint.finding import Finding
-from lint.rules import RULES
-from lint.trace import Call, Trace
-from lint.values import STACK_BASE, STACK_SIZE
+from lint.checks.finding import Finding
+from lint.checks.rules import RULES
+from lint.engine.trace import Call, Trace
+from lint.engine.values import STACK_BASE, STACK_SIZE
 
 # A place counts as the vector's if it holds the right number for so many of those who call.
 ENOUGH_VECTORS = 3

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lint.architecture import is_canonical
-from lint.check_registers import RegisterChecks
-from lint.checks import PUSHES, Checks
-from lint.finding import Finding
-from lint.trace import Moment
+from lint.checks.context import PUSHES, Checks
+from lint.checks.finding import Finding
+from lint.checks.registers import RegisterChecks
+from lint.engine.trace import Moment
 
 
 class EndChecks(Checks):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lint.architecture import ARGUMENTS, GENERAL
-from lint.cross import calls_by_callee, frame_distance
-from lint.dwarf import Debug, Function, Member, Parameter
-from lint.finding import Finding
-from lint.rules import RULES
-from lint.trace import Call, Trace
+from lint.checks.cross import calls_by_callee, frame_distance
+from lint.checks.finding import Finding
+from lint.checks.rules import RULES
+from lint.engine.trace import Call, Trace
+from lint.load.dwarf import Debug, Function, Member, Parameter
 
 # What kernels call the slots that are no general register.
 SLOTS = {

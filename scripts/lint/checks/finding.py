@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from lint.architecture import ranges
-from lint.trace import Moment, Trace
+from lint.engine.trace import Moment, Trace
 
 SEVERITIES = ("ERROR", "ABI", "LATENT", "INFO")
 

@@ -17,12 +17,12 @@ from lint.architecture import (
     VECTORS_WITH_CODE,
     is_canonical,
 )
+from lint.checks.finding import Finding
+from lint.checks.rules import RULES
+from lint.engine.trace import Entry
 from lint.errors import CannotRun
-from lint.finding import Finding
-from lint.image import Image
-from lint.paging import PageWalker
-from lint.rules import RULES
-from lint.trace import Entry
+from lint.load.image import Image
+from lint.load.paging import PageWalker
 
 INTERRUPT_GATE, TRAP_GATE = 0xE, 0xF  # SDM vol. 3, table 3-2
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from lint.check_call import CallChecks
-from lint.check_end import EndChecks
-from lint.check_store import StoreChecks
-from lint.checks import Context
-from lint.finding import Finding
-from lint.trace import Trace
+from lint.checks.call import CallChecks
+from lint.checks.context import Context
+from lint.checks.end import EndChecks
+from lint.checks.finding import Finding
+from lint.checks.stores import StoreChecks
+from lint.engine.trace import Trace
 
 
 def check(context: Context, trace: Trace) -> list[Finding]:

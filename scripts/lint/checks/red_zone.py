@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import capstone
 
-from lint.finding import Finding
-from lint.image import Image
-from lint.rules import RULES
+from lint.checks.finding import Finding
+from lint.checks.rules import RULES
+from lint.load.image import Image
 
 # ModRM with SIB and a displacement, SIB = [rsp], the displacement negative: SDM vol. 2, 2.1.
 THROUGH_RSP = re.compile(

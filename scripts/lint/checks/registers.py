@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lint.architecture import CALLER_SAVED, GENERAL
-from lint.checks import Checks
-from lint.finding import Finding
-from lint.trace import Moment
-from lint.values import KERNEL_GS, USER_GS
+from lint.checks.context import Checks
+from lint.checks.finding import Finding
+from lint.engine.trace import Moment
+from lint.engine.values import KERNEL_GS, USER_GS
 
 
 class RegisterChecks(Checks):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lint.architecture import CALLER_SAVED, RFLAGS_IF
-from lint.checks import PUSHES, Checks
-from lint.finding import Finding
-from lint.values import STACK_BASE, STACK_SIZE
+from lint.checks.context import PUSHES, Checks
+from lint.checks.finding import Finding
+from lint.engine.values import STACK_BASE, STACK_SIZE
 
 
 class StoreChecks(Checks):

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from capstone import x86
 
 from lint.architecture import CALLER_SAVED
-from lint.disasm import Decoder, Instruction, Kind
-from lint.image import Image
+from lint.engine.disasm import Decoder, Instruction, Kind
+from lint.load.image import Image
 
 LIMIT = 400  # instructions of a function that are looked at
 CLOSURE_LIMIT = 4000  # functions that are followed

@@ -1,5 +1,5 @@
 """The emulated CPU: the engine's registers and memory, and the hooks that record what a stub
-does. It stops before every instruction that lint/run.py must look at."""
+does. It stops before every instruction that run.py must look at."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from lint.architecture import (
     REGISTERS,
     is_canonical,
 )
-from lint.disasm import Decoder, Kind
-from lint.engine import Engine, EngineError
-from lint.image import Image
-from lint.trace import Write
-from lint.values import KERNEL_GS, OTHER_STACK, STACK_BASE, STACK_SIZE, USER_GS
+from lint.engine.binding import Engine, EngineError
+from lint.engine.disasm import Decoder, Kind
+from lint.engine.trace import Write
+from lint.engine.values import KERNEL_GS, OTHER_STACK, STACK_BASE, STACK_SIZE, USER_GS
+from lint.load.image import Image
 
 # A stub that has not returned after so many instructions is waiting for something.
 BUDGET = 4000

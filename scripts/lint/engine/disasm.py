@@ -9,7 +9,7 @@ from enum import Enum, auto
 import capstone
 from capstone import x86
 
-from lint.image import Image
+from lint.load.image import Image
 
 LONGEST = 15  # bytes of an instruction
 
@@ -32,7 +32,7 @@ class Kind(Enum):
     STI = auto()
     INPUT = auto()
     SYSTEM = auto()  # changes what the emulated machine does not have: control registers, ports
-    INTERPRETED = auto()  # the emulator library does not know it, lint/interpret.py does
+    INTERPRETED = auto()  # the emulator library does not know it, interpret.py does
     ALIGNED = auto()  # its memory operand must be aligned, which the library does not check
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from capstone import x86
 
-from lint.cpu import Cpu
-from lint.disasm import Decoder, Instruction
+from lint.engine.cpu import Cpu
+from lint.engine.disasm import Decoder, Instruction
 
 # Offsets in an XSAVE area: SDM vol. 1, 13.4.1 and 13.4.2; AVX state in its standard place.
 XMM_OFFSET, XSTATE_BV_OFFSET, HEADER_END, YMM_OFFSET = 160, 512, 576, 576

@@ -9,13 +9,12 @@ from collections.abc import Callable
 from capstone import x86
 
 from lint.architecture import CALLER_SAVED, RFLAGS_AC, RFLAGS_FIXED, RFLAGS_IF
-from lint.callee import Callee, Judge
-from lint.cpu import Cpu
-from lint.disasm import ALIGNED, Decoder, Instruction, Kind
-from lint.image import Image
-from lint.interpret import Misaligned, interpret
-from lint.trace import Call, End, Entry, Moment, Trace
-from lint.values import (
+from lint.engine.callee import Callee, Judge
+from lint.engine.cpu import Cpu
+from lint.engine.disasm import ALIGNED, Decoder, Instruction, Kind
+from lint.engine.interpret import Misaligned, interpret
+from lint.engine.trace import Call, End, Entry, Moment, Trace
+from lint.engine.values import (
     KERNEL_GS,
     OTHER_STACK,
     STACK_BASE,
@@ -25,6 +24,7 @@ from lint.values import (
     Variant,
     make,
 )
+from lint.load.image import Image
 
 # How much below RSP a called C function is taken to use: its red zone, and then some.
 C_STACK = 512

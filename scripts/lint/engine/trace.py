@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from lint.callee import Callee
-from lint.values import Values, Variant
+from lint.engine.callee import Callee
+from lint.engine.values import Values, Variant
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ import re
 
 import capstone
 
-from lint.callee import Judge
-from lint.image import Image
-from lint.trace import Call
+from lint.engine.callee import Judge
+from lint.engine.trace import Call
+from lint.load.image import Image
 
 VECTOR_REGISTER = re.compile(r"\b[xyz]mm\d")
 LARGEST_TEXT = 8 << 20  # bytes of code that are searched through

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from elftools.elf.elffile import ELFFile
 
-from lint.elf import BROKEN
-from lint.image import Image
+from lint.load.elf import BROKEN
+from lint.load.image import Image
 
 # DWARF 5, table 7.17: assembly has no parameters and keeps to no convention.
 LANG_MIPS_ASSEMBLER = 0x8001

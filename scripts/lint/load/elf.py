@@ -11,7 +11,7 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
 from lint.errors import CannotRun
-from lint.image import Image, Segment, Symbol
+from lint.load.image import Image, Segment, Symbol
 
 PF_X, PF_W = 1, 2
 R_X86_64_64, R_X86_64_GLOB_DAT, R_X86_64_JUMP_SLOT, R_X86_64_RELATIVE = 1, 6, 7, 8

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from lint.architecture import GATE_SIZE, PAGE_SIZE, VECTOR_COUNT
-from lint.contract import USUAL_SELECTORS
+from lint.checks.contract import USUAL_SELECTORS
+from lint.checks.gates import Gate, Machine, check_machine, entries_of, parse_idt
 from lint.errors import CannotRun
-from lint.gates import Gate, Machine, check_machine, entries_of, parse_idt
-from lint.image import Image, Segment
-from lint.paging import PageWalker
-from lint.qmp import Qmp, booted, connect
-from lint.sources import Source, load_image
+from lint.load.image import Image, Segment
+from lint.load.paging import PageWalker
+from lint.load.qmp import Qmp, booted, connect
+from lint.load.sources import Source, load_image
 
 # SDM vol. 3, 2.5 and 2.2.1.
 CR0_PG, CR4_LA57, CR4_SMEP, CR4_SMAP, CR4_CET = 1 << 31, 1 << 12, 1 << 20, 1 << 21, 1 << 23

@@ -6,7 +6,7 @@ import bisect
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from lint.mangling import readable
+from lint.load.mangling import readable
 
 
 @dataclass

@@ -8,11 +8,11 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from lint.architecture import VECTOR_COUNT
-from lint.disasm import Decoder, Kind
+from lint.engine.disasm import Decoder, Kind
+from lint.engine.trace import Entry
 from lint.errors import CannotRun
-from lint.image import Image, Symbol
-from lint.mangling import identifiers, is_mangled
-from lint.trace import Entry
+from lint.load.image import Image, Symbol
+from lint.load.mangling import identifiers, is_mangled
 
 # What families of numbered stubs are called, as the last word before the number.
 FAMILY = re.compile(

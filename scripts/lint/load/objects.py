@@ -9,9 +9,9 @@ from __future__ import annotations
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
-from lint.elf import BROKEN, MEMORY_LIMIT, made_symbol, reason
 from lint.errors import CannotRun
-from lint.image import Image, Segment
+from lint.load.elf import BROKEN, MEMORY_LIMIT, made_symbol, reason
+from lint.load.image import Image, Segment
 
 # Low, so that 32-bit relocations of either sign can reach it.
 BASE = 0x1000000

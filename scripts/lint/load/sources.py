@@ -9,17 +9,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lint import names
-from lint.disasm import Decoder
-from lint.dwarf import Debug
-from lint.elf import load_linked, open_elf
+from lint.checks.finding import Finding
+from lint.checks.gates import entries_of, parse_idt
+from lint.checks.red_zone import check_red_zone
+from lint.engine.disasm import Decoder
+from lint.engine.trace import Entry
 from lint.errors import CannotRun
-from lint.finding import Finding
-from lint.gates import entries_of, parse_idt
-from lint.image import Image, Segment
-from lint.objects import Linker
-from lint.red_zone import check_red_zone
-from lint.trace import Entry
+from lint.load import names
+from lint.load.dwarf import Debug
+from lint.load.elf import load_linked, open_elf
+from lint.load.image import Image, Segment
+from lint.load.objects import Linker
 
 
 @dataclass
@@ -39,7 +39,7 @@ class Source:
 def load(options: argparse.Namespace) -> Iterator[Source]:
     """Bring what @options name, or raise CannotRun. A machine is held as long as the block."""
     if options.boot or options.qmp:
-        from lint.guest import load_guest  # which needs this module
+        from lint.load.guest import load_guest  # which needs this module
 
         with load_guest(options) as source:
             yield source

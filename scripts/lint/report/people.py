@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lint.architecture import ranges, vector_name
-from lint.finding import SEVERITIES, Group
-from lint.mangling import readable
-from lint.picture import Painter
-from lint.rules import RULES
-from lint.trace import Entry
+from lint.checks.finding import SEVERITIES, Group
+from lint.checks.rules import RULES
+from lint.engine.trace import Entry
+from lint.load.mangling import readable
+from lint.report.picture import Painter
 
 WIDTH = 100
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from lint.disasm import Decoder
-from lint.finding import Finding
-from lint.image import Image
-from lint.trace import Moment, Trace
-from lint.values import STACK_BASE, STACK_SIZE
+from lint.checks.finding import Finding
+from lint.engine.disasm import Decoder
+from lint.engine.trace import Moment, Trace
+from lint.engine.values import STACK_BASE, STACK_SIZE
+from lint.load.image import Image
 
 BEFORE, AFTER = 5, 2  # instructions shown before and after the spot
 MOST_SLOTS = 30

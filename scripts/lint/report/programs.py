@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 
-from lint.finding import Group
-from lint.picture import Painter
-from lint.report import Summary
-from lint.rules import RULES
+from lint.checks.finding import Group
+from lint.checks.rules import RULES
+from lint.report.people import Summary
+from lint.report.picture import Painter
 
 LEVELS = {"ERROR": "error", "ABI": "error", "LATENT": "warning", "INFO": "note"}
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
