@@ -37,6 +37,13 @@ fault   0, "nmi", "an NMI comes with IF clear"
         done
 expect  NMI, anywhere, rflags_clear RFLAGS_IF
 
+; It comes between two instructions: no RF for it, unlike a fault. SDM vol. 3, 17.3.1.1.
+fault   0, "rf-nmi", "an NMI saves RFLAGS.RF as 0"
+        nmi
+        wait_a_moment
+        done
+expect  NMI, anywhere, rflags_clear RFLAGS_RF
+
 fault   0, "nmi-blocked", "a second NMI waits for the first one's IRETQ"
         nmi
         wait_a_moment

@@ -19,6 +19,7 @@ REGISTERS = GENERAL + FRAME
 PRESERVED = "rip rsp rbp rbx r12 r13 r14 r15".split()  # by a call: System V ABI, figure 3.4
 GDB_NAMES = {"rflags": "eflags"}
 PATTERN = 0x0123456789ABCDEF
+RF = 1 << 16  # of RFLAGS
 
 NMI = 2
 ERROR_CODES = {8, 10, 11, 12, 13, 14, 17, 21, 29, 30}  # APM vol. 2, table 8-1
@@ -188,8 +189,14 @@ class Walk:
         interrupted = Chain(before.links[:], before.end)
         first = dict(interrupted.links[0].registers)
         first["rip"] += SOFTWARE_INTERRUPTS.get(memory(first["rip"], 1)[0], 0)
+        first["rflags"] = first["rflags"] & ~RF | self._saved_rf(now)
         interrupted.links[0] = Link(interrupted.links[0].name, False, first)
         self._traps.append(Trap(interrupted, now.links[0].registers["rsp"]))
+
+    def _saved_rf(self, now: Chain) -> int:
+        """RF as the CPU has saved it, which tests/faults/flags.asm judges."""
+        split = now.split()
+        return split[1].links[0].registers["rflags"] & RF if split else 0
 
     def _is_iretq(self, before: Chain, now: Chain) -> bool:
         """It is the only way out of the assembly with the CPU's frame on top of the stack."""
@@ -367,8 +374,9 @@ def walk_from_stub(interrupted: Chain, original: dict[str, int], slots: dict[str
     walk.check(chain)
     while not walk.in_dispatch(chain) and not walk.wrong:
         chain = walk.step(chain)
-    walk.rewrite(slots)
-    walk.to_end(chain)
+    if not walk.wrong:
+        walk.rewrite(slots)
+        walk.to_end(chain)
     set_registers(original)
     walk.print_result(interrupted)
 

@@ -19,6 +19,8 @@ WIDE = "rax rbx rcx rdx rsi rdi rbp rsp r8 r9 r10 r11 r12 r13 r14 r15 rip".split
 NARROW = "rflags cs ss ds es fs gs".split()
 HEAD = struct.Struct("<17Q7I")
 
+RF = 1 << 16  # of RFLAGS: SDM vol. 3, 17.3.1.1
+
 
 def options(path: str) -> tuple[str, ...]:
     """Return what QEMU's command line needs to offer its GDB stub at the Unix socket @path."""
@@ -46,6 +48,10 @@ class Registers:
 
     def __getitem__(self, name: str) -> int:
         return self.values[name]
+
+    def without_rf(self) -> Registers:
+        """Return them without RFLAGS.RF, which the CPU clears behind each instruction."""
+        return Registers({**self.values, "rflags": self["rflags"] & ~RF}, self.rest)
 
     def differences(self, other: Registers) -> list[str]:
         """Say which registers @other has with another value."""
