@@ -63,11 +63,6 @@ _reg_write_batch = _declare("uc_reg_write_batch", *_registers)
 _LIBRARY.uc_strerror.restype = c_char_p
 
 
-def _set_by_one_value(option: int) -> int:
-    """UC_CTL_WRITE(option, 1)."""
-    return option | 1 << 26 | uc.UC_CTL_IO_WRITE << 30
-
-
 class _Msr(ctypes.Structure):
     _fields_ = [("number", c_uint32), ("value", c_uint64)]
 
@@ -80,13 +75,19 @@ class Engine:
         _open(uc.UC_ARCH_X86, uc.UC_MODE_64, byref(self._handle))
         self._hooks: list[object] = []  # the library keeps only their addresses
         self._error: BaseException | None = None
+        # It knows CLAC; that of 2.1 does so only on a CPU with SMAP.
+        self._control(uc.UC_CTL_CPU_MODEL, x86.UC_CPU_X86_ICELAKE_SERVER)
         if hasattr(uc, "UC_CTL_TLB_TYPE"):
             # Else 2.1 clears the bits of an address that no physical one has, 52 to 63.
-            _ctl(self._handle, _set_by_one_value(uc.UC_CTL_TLB_TYPE), uc.UC_TLB_VIRTUAL)
+            self._control(uc.UC_CTL_TLB_TYPE, uc.UC_TLB_VIRTUAL)
 
     def __del__(self) -> None:
         if self._handle:
             _close(self._handle)
+
+    def _control(self, option: int, value: int) -> None:
+        """Set @option: UC_CTL_WRITE(option, 1)."""
+        _ctl(self._handle, option | 1 << 26 | uc.UC_CTL_IO_WRITE << 30, value)
 
     def map(self, address: int, size: int) -> None:
         _mem_map(self._handle, address, size, uc.UC_PROT_ALL)
