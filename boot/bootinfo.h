@@ -7,6 +7,12 @@
 
 #include "boot/multiboot2.h"
 
+/// What start.asm maps where it is, for boot_main() alone.
+#define BOOT_IDENTITY_END (1ul << 32)
+
+/// No CPU addresses more memory: SDM vol. 3, 4.1.4.
+#define PHYSICAL_END (1ul << 52)
+
 struct memory_range {
     uint64_t base, length;
 };
@@ -21,12 +27,21 @@ struct bootinfo {
     size_t rsdp_size;        ///< 0 if the loader gave none
     uint64_t symtab, strtab; ///< physical addresses of the ELF symbols and their names
     size_t symtab_size, strtab_size;
+    const char *refusals[8]; ///< what could not be used, and why
+    size_t refusal_count;
 };
 
 extern struct bootinfo bootinfo;
 
-/// Fill `bootinfo` from the information at @physical, which the boot mapping still reaches.
-void bootinfo_init(uint64_t physical);
+/// Fill `bootinfo` from the information at @physical. Nothing at @end or behind it is read. What
+/// does not fit is left out, and bootinfo_report() tells of it.
+void bootinfo_init(uint64_t physical, uint64_t end);
+
+/// Print what bootinfo_init() had to leave out.
+void bootinfo_report(void);
+
+/// Whether the boot loader lists any of the @length bytes at @physical as RAM.
+bool bootinfo_is_ram(uint64_t physical, uint64_t length);
 
 /// The value of NAME=VALUE or NAME="VALUE" on the kernel command line, copied into @value.
 /// Returns false if the command line does not name @name.

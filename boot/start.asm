@@ -66,12 +66,13 @@ start:
 
         mov     eax, pml4
         mov     cr3, eax
-        mov     eax, cr4
-        or      eax, CR4_PAE
+        ; Write CR4 and EFER whole: the loader may leave any bit in them. CR4.LA57 would have the
+        ; CPU read these tables as five levels, and cannot be changed in long mode.
+        mov     eax, CR4_PAE
         mov     cr4, eax
         mov     ecx, IA32_EFER
-        rdmsr
-        or      eax, IA32_EFER_LME | IA32_EFER_NXE
+        mov     eax, IA32_EFER_LME | IA32_EFER_NXE
+        xor     edx, edx
         wrmsr
         mov     eax, cr0
         or      eax, CR0_PG

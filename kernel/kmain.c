@@ -28,8 +28,9 @@ _Noreturn void kmain(void);
 uint64_t boot_main(uint64_t information)
 {
     serial_init();
-    bootinfo_init(information);
+    bootinfo_init(information, BOOT_IDENTITY_END);
     screen_init_early();
+    bootinfo_report();
     memory_init();
     cpu_detect();
     return paging_init();

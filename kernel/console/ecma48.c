@@ -8,6 +8,8 @@
 #define FINAL_FIRST        0x40
 #define FINAL_LAST         0x7E
 
+#define PARAMETER_LIMIT 10000 // above any screen; further digits change nothing
+
 static enum ecma48_event feed_escape(struct ecma48 *parser, uint8_t byte)
 {
     // Cursor keys in application mode send SS3 (ESC O) with the same final bytes as CSI (ESC [).
@@ -23,7 +25,8 @@ static enum ecma48_event feed_escape(struct ecma48 *parser, uint8_t byte)
 static enum ecma48_event feed_control(struct ecma48 *parser, uint8_t byte)
 {
     if (byte >= '0' && byte <= '9') {
-        parser->parameter = parser->parameter * 10 + (byte - '0');
+        if (parser->parameter < PARAMETER_LIMIT)
+            parser->parameter = parser->parameter * 10 + (byte - '0');
         return ECMA48_PARTIAL;
     }
     if (byte >= INTERMEDIATE_FIRST && byte < FINAL_FIRST) {

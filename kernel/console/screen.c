@@ -9,12 +9,12 @@
 #include "console/framebuffer.h"
 #include "console/vga.h"
 #include "cpu/paging.h"
+#include "lib/print.h"
 #include "lib/string.h"
 
-#define COLUMNS_MAX        320
-#define ROWS_MAX           128
-#define TAB_WIDTH          8
-#define BOOT_MAPPING_LIMIT (1ul << 32)
+#define COLUMNS_MAX 320
+#define ROWS_MAX    128
+#define TAB_WIDTH   8
 
 static const struct display *display;
 static unsigned columns, rows;
@@ -210,7 +210,7 @@ void screen_init_early(void)
     columns = min(display->columns, COLUMNS_MAX);
     rows = min(display->rows, ROWS_MAX);
     clear_rows(0);
-    if (bootinfo.framebuffer.address + display_size() <= BOOT_MAPPING_LIMIT)
+    if (bootinfo.framebuffer.address + display_size() <= BOOT_IDENTITY_END)
         show((void *)bootinfo.framebuffer.address);
 }
 
@@ -221,8 +221,13 @@ void screen_remap(void)
     // Cached, as far as the page tables go: then the memory type is what the firmware's MTRRs say
     // of the display, which may be write combining. SDM vol. 3, table 11-7.
     void *memory = paging_map_physical(bootinfo.framebuffer.address, display_size(), false);
-    if (reachable)
+    if (!memory) {
+        display = NULL;
+        print("The screen is not used: its memory at 0x%lx cannot be mapped.\n",
+              bootinfo.framebuffer.address);
+    } else if (reachable) {
         display->map(memory);
-    else
+    } else {
         show(memory);
+    }
 }

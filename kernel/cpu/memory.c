@@ -36,6 +36,8 @@ static bool step_over_used(uint64_t *base)
 
 void memory_init(void)
 {
+    if (bootinfo.available_count == 0)
+        panic("the boot loader gave no memory map that can be used.\nBoot with GRUB 2.");
     for (size_t i = 0; i < bootinfo.available_count; i++) {
         uint64_t base = (bootinfo.available[i].base + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
         uint64_t end = bootinfo.available[i].base + bootinfo.available[i].length;

@@ -10,6 +10,8 @@
 // Bit 51 is reserved where MAXPHYADDR is below 52: SDM vol. 3, table 4-20.
 #define PTE_RESERVED (1ul << 51)
 
+#define CPUID_ADDRESS_SIZES (CPUID_EXTENDED + 8)
+
 // No access of these is both writable and executable.
 #define READ_EXECUTE PTE_P
 #define READ_ONLY    (PTE_P | PTE_XD)
@@ -103,13 +105,25 @@ uint64_t paging_init(void)
     return root_physical;
 }
 
+/// Where the CPU's physical addresses end: SDM vol. 3, 4.1.4. A higher bit in an entry is reserved.
+static uint64_t physical_end(void)
+{
+    bool told = cpuid(CPUID_EXTENDED, 0).eax >= CPUID_ADDRESS_SIZES;
+    return 1ul << (told ? cpuid(CPUID_ADDRESS_SIZES, 0).eax & 0xFF : 36);
+}
+
 void *paging_map_physical(uint64_t physical, size_t length, bool uncached)
 {
+    if (length == 0 || physical >= physical_end() || length > physical_end() - physical)
+        return NULL;
     uint64_t offset = physical & (PAGE_SIZE - 1);
     uint64_t address = device_next;
     size_t size = (offset + length + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+    size_t size_with_gap = size + PAGE_SIZE; // an access beyond the end must not go unnoticed
+    if (size_with_gap > CPU_BASE - device_next)
+        return NULL;
     map(address, physical - offset, size, READ_WRITE | (uncached ? PTE_PCD | PTE_PWT : 0));
-    device_next += size + PAGE_SIZE; // a gap: an access beyond the end must not go unnoticed
+    device_next += size_with_gap;
     return (void *)(address + offset);
 }
 

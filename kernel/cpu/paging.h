@@ -19,7 +19,8 @@
 uint64_t paging_init(void);
 
 /// Map @length bytes of device memory or firmware tables at @physical (any alignment) for ring 0,
-/// never executable, uncached if @uncached. Returns where @physical is now; never fails.
+/// never executable, uncached if @uncached. Returns where @physical is now, or null where the CPU
+/// has no such address or the room for such maps is full.
 void *paging_map_physical(uint64_t physical, size_t length, bool uncached);
 
 /// The page-table entry that maps @address, or null if no table reaches it.

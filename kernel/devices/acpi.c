@@ -6,6 +6,7 @@
 
 #include "boot/bootinfo.h"
 #include "cpu/paging.h"
+#include "lib/print.h"
 #include "lib/string.h"
 #include "report/panic.h"
 
@@ -28,7 +29,8 @@ _Static_assert(sizeof(struct acpi_rsdp) == sizeof bootinfo.rsdp, "ACPI 6.4, tabl
 // A damaged length must not use up the address space that devices are mapped in.
 #define TABLE_SIZE_MAX (1u << 20)
 
-#define TABLE_COUNT_MAX 64
+#define LISTED_MAX      64
+#define TABLE_COUNT_MAX (LISTED_MAX + 1) // with the DSDT
 
 static const struct acpi_header *tables[TABLE_COUNT_MAX];
 static size_t table_count;
@@ -43,21 +45,30 @@ static bool checksum_good(const void *table, size_t length)
     return sum == 0;
 }
 
-static const struct acpi_header *map_table(uint64_t physical)
+static const struct acpi_header *refuse(uint64_t physical, const char *reason)
 {
-    if (physical == 0)
-        return NULL;
-    const struct acpi_header *header = paging_map_physical(physical, sizeof *header, false);
-    uint32_t length = header->length;
-    if (length < sizeof *header || length > TABLE_SIZE_MAX)
-        return NULL;
-    const struct acpi_header *table = paging_map_physical(physical, length, false);
-    return checksum_good(table, length) ? table : NULL;
+    print("ACPI: the table at 0x%lx is not used: %s.\n", physical, reason);
+    return NULL;
 }
 
+static const struct acpi_header *map_table(uint64_t physical)
+{
+    const struct acpi_header *header = paging_map_physical(physical, sizeof *header, false);
+    if (!header)
+        return refuse(physical, "this CPU has no such address");
+    uint32_t length = header->length;
+    if (length < sizeof *header || length > TABLE_SIZE_MAX)
+        return refuse(physical, "its length is below 36 bytes or above 1 MiB");
+    const struct acpi_header *table = paging_map_physical(physical, length, false);
+    if (!table)
+        return refuse(physical, "there is no room to map it");
+    return checksum_good(table, length) ? table : refuse(physical, "its checksum is wrong");
+}
+
+/// A null pointer stands for a table that the machine does not have.
 static void add_table(uint64_t physical)
 {
-    const struct acpi_header *table = map_table(physical);
+    const struct acpi_header *table = physical ? map_table(physical) : NULL;
     if (table && table_count < TABLE_COUNT_MAX)
         tables[table_count++] = table;
 }
@@ -75,8 +86,8 @@ static const struct acpi_header *map_root_table(size_t *entry_size)
                     checksum_good(rsdp, sizeof *rsdp) && rsdp->xsdt_address != 0;
     *entry_size = has_xsdt ? sizeof rsdp->xsdt_address : sizeof rsdp->rsdt_address;
     const struct acpi_header *root = map_table(has_xsdt ? rsdp->xsdt_address : rsdp->rsdt_address);
-    if (!root)
-        panic("The ACPI root table is damaged: its length or its checksum is wrong");
+    if (!root || memcmp(root->signature, has_xsdt ? "XSDT" : "RSDT", sizeof root->signature) != 0)
+        panic("The ACPI root table is damaged; the interrupt controllers cannot be found");
     return root;
 }
 
@@ -84,9 +95,13 @@ static void add_listed_tables(void)
 {
     size_t entry_size;
     const struct acpi_header *root = map_root_table(&entry_size);
-    const char *end = (const char *)root + root->length;
-    for (const char *entry = (const char *)(root + 1); entry + entry_size <= end;
-         entry += entry_size) {
+    size_t count = (root->length - sizeof *root) / entry_size;
+    if (count > LISTED_MAX) {
+        print("ACPI: of %lu tables the first %u are used.\n", count, LISTED_MAX);
+        count = LISTED_MAX;
+    }
+    const char *entry = (const char *)(root + 1);
+    for (size_t i = 0; i < count; i++, entry += entry_size) {
         uint64_t physical = 0;
         memcpy(&physical, entry, entry_size);
         add_table(physical);

@@ -7,40 +7,9 @@
 #include "cpu/paging.h"
 #include "cpu/x86.h"
 #include "devices/acpi.h"
+#include "devices/madt.h"
 #include "report/panic.h"
 #include "trap/trap.h"
-
-/// Multiple APIC Description Table: ACPI 6.4, 5.2.12.
-struct acpi_madt {
-    struct acpi_header header;
-    uint32_t local_apic_address, flags;
-    char entries[];
-} __attribute__((packed));
-
-enum madt_type {
-    MADT_IO_APIC = 1,
-    MADT_INTERRUPT_SOURCE_OVERRIDE = 2,
-    MADT_LOCAL_APIC_ADDRESS_OVERRIDE = 5,
-};
-
-struct madt_entry {
-    uint8_t type, length;
-    union {
-        struct {
-            uint8_t id, reserved;
-            uint32_t address, gsi_base;
-        } __attribute__((packed)) io_apic;
-        struct {
-            uint8_t bus, source;
-            uint32_t gsi;
-            uint16_t flags;
-        } __attribute__((packed)) source_override;
-        struct {
-            uint16_t reserved;
-            uint64_t address;
-        } __attribute__((packed)) address_override;
-    };
-} __attribute__((packed));
 
 // MPS INTI flags: ACPI 6.4, table 5-50. Other values mean what the bus does; ISA interrupts are
 // active high and edge triggered.
@@ -74,24 +43,15 @@ enum io_apic_register { IOREGSEL = 0x00, IOWIN = 0x10 };
 #define REDIR_LEVEL      (1u << 15)
 #define REDIR_MASKED     (1u << 16)
 
-#define ISA_IRQ_COUNT 16
-#define IO_APIC_MAX   8
-
 struct io_apic {
     volatile uint32_t *registers;
     uint32_t gsi_base, pin_count;
 };
 
-/// Where an ISA interrupt enters the I/O APICs, as a global system interrupt and INTI flags.
-struct isa_interrupt {
-    uint32_t gsi;
-    uint16_t flags;
-};
-
 static volatile uint32_t *lapic;
 static struct io_apic io_apics[IO_APIC_MAX];
 static size_t io_apic_count;
-static struct isa_interrupt isa_interrupts[ISA_IRQ_COUNT];
+static struct madt madt;
 
 uint32_t lapic_read(uint32_t offset)
 {
@@ -115,52 +75,18 @@ static void io_apic_write(const struct io_apic *io_apic, uint32_t index, uint32_
     io_apic->registers[IOWIN / sizeof *io_apic->registers] = value;
 }
 
-/// Map the I/O APIC at @physical, whose pin 0 is global system interrupt @gsi_base; mask its pins.
-static void add_io_apic(uint64_t physical, uint32_t gsi_base)
+/// Map the I/O APIC that @listed tells of, and mask its pins.
+static void add_io_apic(const struct madt_io_apic *listed)
 {
-    if (io_apic_count == IO_APIC_MAX)
-        return;
     struct io_apic *io_apic = &io_apics[io_apic_count++];
-    io_apic->registers = paging_map_physical(physical, IOAPIC_PAGE_SIZE, true);
-    io_apic->gsi_base = gsi_base;
-    io_apic->pin_count = (io_apic_read(io_apic, IOAPICVER) >> 16 & 0xFF) + 1;
+    io_apic->registers = paging_map_physical(listed->address, IOAPIC_PAGE_SIZE, true);
+    uint32_t version = io_apic->registers ? io_apic_read(io_apic, IOAPICVER) : 0;
+    if (version == 0 || version == UINT32_MAX) // what is read where no device answers
+        panic("The ACPI MADT has an I/O APIC at 0x%lx, where there is none", listed->address);
+    io_apic->gsi_base = listed->gsi_base;
+    io_apic->pin_count = (version >> 16 & 0xFF) + 1;
     for (uint32_t pin = 0; pin < io_apic->pin_count; pin++)
         io_apic_write(io_apic, IOREDTBL(pin), REDIR_MASKED);
-}
-
-static void override_source(const struct madt_entry *entry)
-{
-    if (entry->source_override.source < ISA_IRQ_COUNT)
-        isa_interrupts[entry->source_override.source] =
-            (struct isa_interrupt){entry->source_override.gsi, entry->source_override.flags};
-}
-
-/// Take the I/O APICs and the ISA interrupts from @madt. Returns where the local APIC is.
-static uint64_t read_madt(const struct acpi_madt *madt)
-{
-    for (unsigned irq = 0; irq < ISA_IRQ_COUNT; irq++)
-        isa_interrupts[irq].gsi = irq;
-
-    uint64_t lapic_address = madt->local_apic_address;
-    const char *end = (const char *)madt + madt->header.length;
-    const struct madt_entry *entry;
-    for (const char *at = madt->entries; at < end; at += entry->length) {
-        entry = (const struct madt_entry *)at;
-        if (end - at < 2 || entry->length < 2 || entry->length > end - at)
-            panic("The ACPI MADT is damaged: an entry does not fit in the table");
-        switch (entry->type) {
-        case MADT_IO_APIC:
-            add_io_apic(entry->io_apic.address, entry->io_apic.gsi_base);
-            break;
-        case MADT_INTERRUPT_SOURCE_OVERRIDE:
-            override_source(entry);
-            break;
-        case MADT_LOCAL_APIC_ADDRESS_OVERRIDE:
-            lapic_address = entry->address_override.address;
-            break;
-        }
-    }
-    return lapic_address;
 }
 
 /// Whether the CPU refuses to leave x2APIC mode: SDM vol. 3, 10.12.1.
@@ -197,8 +123,11 @@ static void only_count(struct regs *regs)
 
 static void init_lapic(uint64_t address)
 {
-    enable_xapic(address);
     lapic = paging_map_physical(address, LAPIC_PAGE_SIZE, true);
+    if (!lapic)
+        panic("The ACPI MADT has the local APIC at 0x%lx, an address that this CPU has not",
+              address);
+    enable_xapic(address);
 
     // Before the local vector table: while the APIC is off, its mask bits cannot be cleared.
     trap_handler(VECTOR_SPURIOUS, only_count);
@@ -218,10 +147,15 @@ static void init_lapic(uint64_t address)
 
 void apic_init(void)
 {
-    const struct acpi_header *madt = acpi_table("APIC");
-    if (!madt)
+    const struct acpi_header *table = acpi_table("APIC");
+    if (!table)
         panic("The ACPI tables have no MADT; the interrupt controllers cannot be found");
-    init_lapic(read_madt((const struct acpi_madt *)madt));
+    const char *flaw = madt_read(table, &madt);
+    if (flaw)
+        panic("The ACPI MADT is damaged: %s", flaw);
+    for (size_t i = 0; i < madt.io_apic_count; i++)
+        add_io_apic(&madt.io_apics[i]);
+    init_lapic(madt.local_apic);
 }
 
 void apic_eoi(void)
@@ -267,7 +201,7 @@ static const struct io_apic *io_apic_of(uint32_t gsi)
 
 void apic_route(unsigned irq, unsigned vector)
 {
-    struct isa_interrupt interrupt = isa_interrupts[irq];
+    struct isa_interrupt interrupt = madt.isa_interrupts[irq];
     const struct io_apic *io_apic = io_apic_of(interrupt.gsi);
     uint32_t index = IOREDTBL(interrupt.gsi - io_apic->gsi_base);
 

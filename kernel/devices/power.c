@@ -7,8 +7,8 @@
 #include "cpu/paging.h"
 #include "cpu/x86.h"
 #include "devices/acpi.h"
+#include "devices/sleep.h"
 #include "lib/print.h"
-#include "lib/string.h"
 
 #define QEMU_ISA_DEBUG_EXIT 0xF4
 #define BOCHS_SHUTDOWN      0x8900 // Bochs user manual: port of the BIOS's APM power-off
@@ -17,16 +17,6 @@
 #define PM1_CNT_SCI_EN          (1u << 0)
 #define PM1_CNT_SLP_TYP(number) (((number)&7u) << 10)
 #define PM1_CNT_SLP_EN          (1u << 13)
-
-// AML encoding: ACPI 6.4, 20.2.
-enum aml_op {
-    AML_ZERO_OP = 0x00,
-    AML_ONE_OP = 0x01,
-    AML_BYTE_PREFIX = 0x0A,
-    AML_WORD_PREFIX = 0x0B,
-    AML_DWORD_PREFIX = 0x0C,
-};
-#define AML_S5_PACKAGE "_S5_\x12" // the name, then PackageOp
 
 // IBM PC AT Technical Reference, "8042 Keyboard Controller".
 #define I8042_COMMAND           0x64
@@ -37,59 +27,6 @@ enum aml_op {
 
 // In reads of a port: a second on a PC.
 #define POLL_LIMIT 1000000u
-
-/// How many bytes of value follow @op, an integer constant's first byte; -1 if it is none.
-static ptrdiff_t integer_size(uint8_t op)
-{
-    switch (op) {
-    case AML_ZERO_OP:
-    case AML_ONE_OP:
-        return 0;
-    case AML_BYTE_PREFIX:
-        return 1;
-    case AML_WORD_PREFIX:
-        return 2;
-    case AML_DWORD_PREFIX:
-        return 4;
-    }
-    return -1;
-}
-
-/// Read the integer constant at *@at, which advances. Only its low byte is of interest.
-static bool read_integer(const uint8_t **at, const uint8_t *end, uint8_t *low_byte)
-{
-    if (*at >= end)
-        return false;
-    uint8_t op = *(*at)++;
-    ptrdiff_t size = integer_size(op);
-    if (size < 0 || end - *at < size)
-        return false;
-    *low_byte = size == 0 ? op : **at; // ZeroOp and OneOp are their own values
-    *at += size;
-    return true;
-}
-
-static const uint8_t *find_s5_package(const uint8_t *aml, const uint8_t *end)
-{
-    ptrdiff_t size = sizeof AML_S5_PACKAGE - 1;
-    for (; end - aml >= size; aml++)
-        if (memcmp(aml, AML_S5_PACKAGE, size) == 0)
-            return aml + size;
-    return NULL;
-}
-
-/// The SLP_TYPa and SLP_TYPb values of \_S5_: ACPI 6.4, 7.4.2. Firmware writes it as a constant
-/// package, so that finding its name in the AML does instead of an interpreter.
-static bool find_sleep_types(const struct acpi_header *dsdt, uint8_t *type_a, uint8_t *type_b)
-{
-    const uint8_t *end = (const uint8_t *)dsdt + dsdt->length;
-    const uint8_t *at = find_s5_package((const uint8_t *)(dsdt + 1), end);
-    if (!at || at >= end)
-        return false;
-    at += 1 + (*at >> 6); // PkgLength: the lead byte tells how many follow
-    at += 1;              // NumElements
-    return read_integer(&at, end, type_a) && read_integer(&at, end, type_b);
-}
 
 /// Give the hardware the time to obey before the next way is tried.
 static void wait(void)
@@ -120,7 +57,7 @@ static void off_by_acpi(void)
     const struct acpi_fadt *fadt = acpi_fadt();
     const struct acpi_header *dsdt = acpi_table("DSDT");
     uint8_t type_a, type_b;
-    if (!fadt || !fadt->pm1a_cnt_blk || !dsdt || !find_sleep_types(dsdt, &type_a, &type_b))
+    if (!fadt || !fadt->pm1a_cnt_blk || !dsdt || !sleep_types(dsdt, &type_a, &type_b))
         return;
     enable_acpi(fadt);
     enter_sleep(fadt->pm1a_cnt_blk, type_a);
@@ -155,8 +92,11 @@ static void reset_by_acpi(void)
     uint64_t address = fadt->reset_reg.address;
     if (fadt->reset_reg.space == ACPI_SPACE_IO)
         outb(address, fadt->reset_value);
-    else if (fadt->reset_reg.space == ACPI_SPACE_MEMORY)
-        *(volatile uint8_t *)paging_map_physical(address, 1, true) = fadt->reset_value;
+    volatile uint8_t *mapped = NULL;
+    if (fadt->reset_reg.space == ACPI_SPACE_MEMORY)
+        mapped = paging_map_physical(address, 1, true);
+    if (mapped)
+        *mapped = fadt->reset_value;
     wait();
 }
 

@@ -24,11 +24,16 @@ static size_t symbol_count;
 
 void symbols_init(void)
 {
-    if (bootinfo.symtab_size == 0)
+    if (bootinfo.symtab_size == 0) {
+        print("The boot loader gave no symbols: addresses have no names.\n");
         return;
-    symbols = paging_map_physical(bootinfo.symtab, bootinfo.symtab_size, false);
+    }
     names = paging_map_physical(bootinfo.strtab, bootinfo.strtab_size, false);
-    symbol_count = bootinfo.symtab_size / sizeof(*symbols);
+    symbols = paging_map_physical(bootinfo.symtab, bootinfo.symtab_size, false);
+    if (names && symbols && names[bootinfo.strtab_size - 1] == '\0')
+        symbol_count = bootinfo.symtab_size / sizeof(*symbols);
+    else
+        print("The kernel's symbol table is damaged: addresses have no names.\n");
 }
 
 /// A function covers its size; a label of hand-written code, which has none, all that follows it.

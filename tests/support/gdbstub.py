@@ -21,6 +21,9 @@ HEAD = struct.Struct("<17Q7I")
 
 RF = 1 << 16  # of RFLAGS: SDM vol. 3, 17.3.1.1
 
+# Numbers of registers that the `P` packet writes: i386-64bit.xml of QEMU.
+CONTROL = {"cr4": 30, "efer": 32}
+
 
 def options(path: str) -> tuple[str, ...]:
     """Return what QEMU's command line needs to offer its GDB stub at the Unix socket @path."""
@@ -120,6 +123,16 @@ class GdbStub:
 
     def _read(self, address: int, size: int) -> bytes:
         return bytes.fromhex(self.command(f"m{address:x},{size:x}"))
+
+    def write(self, address: int, data: bytes) -> None:
+        """Write @data at the virtual @address."""
+        assert self.command(f"M{address:x},{len(data):x}:{data.hex()}") == "OK"
+
+    def set_control(self, name: str, value: int) -> None:
+        """Write one of CONTROL."""
+        # The stub takes the packet from those alone who have read what registers there are.
+        self.command("qXfer:features:read:target.xml:0,ffb")
+        assert self.command(f"P{CONTROL[name]:x}={struct.pack('<Q', value).hex()}") == "OK"
 
     def step(self, state: Registers) -> Registers:
         """Execute one instruction in @state, the present one, with interrupts masked. Return the

@@ -22,10 +22,16 @@ class Qemu(Guest):
     """One QEMU process without a display. Use it in a `with`: it never outlives the block."""
 
     def __init__(
-        self, iso: str, uefi: bool = False, state: str | None = None, options: tuple[str, ...] = ()
+        self,
+        iso: str,
+        uefi: bool = False,
+        state: str | None = None,
+        options: tuple[str, ...] = (),
+        stopped: bool = False,
     ) -> None:
         """Boot @iso, or go on from @state, which save_state() wrote under the same firmware.
-        @options are added to QEMU's command line, where the last one counts."""
+        @options are added to QEMU's command line, where the last one counts. @stopped leaves the
+        machine as @state has it, until somebody lets it run."""
         super().__init__()
         self._directory = tempfile.TemporaryDirectory(prefix="barestub-test-")
         self._log = self._path("int.log")
@@ -61,15 +67,16 @@ class Qemu(Guest):
         self._reader.start()
         self.qmp("qmp_capabilities")
         if state:
-            self._go_on()
+            self._wait_for_state()
+            if not stopped:
+                self.qmp("cont")
 
-    def _go_on(self) -> None:
-        """Wait until the state is loaded, and let the machine run: it was saved while stopped."""
+    def _wait_for_state(self) -> None:
+        """Wait until the state is loaded; it was saved while stopped."""
         end = time.monotonic() + TIMEOUT
         while self.qmp("query-status")["status"] == "inmigrate":
             assert time.monotonic() < end, self.report()
             time.sleep(0.01)
-        self.qmp("cont")
 
     def __enter__(self) -> Qemu:
         return self

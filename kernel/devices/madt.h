@@ -1,0 +1,33 @@
+// Where the interrupt controllers are and how the ISA interrupts reach them, as the Multiple APIC
+// Description Table says: ACPI 6.4, 5.2.12.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "devices/acpi.h"
+
+#define ISA_IRQ_COUNT 16
+#define IO_APIC_MAX   8
+
+/// An I/O APIC, whose pin 0 is global system interrupt @gsi_base.
+struct madt_io_apic {
+    uint64_t address; ///< physical
+    uint32_t gsi_base;
+};
+
+/// Where an ISA interrupt enters the I/O APICs, as a global system interrupt and INTI flags.
+struct isa_interrupt {
+    uint32_t gsi;
+    uint16_t flags;
+};
+
+struct madt {
+    uint64_t local_apic; ///< physical
+    struct madt_io_apic io_apics[IO_APIC_MAX];
+    size_t io_apic_count;
+    struct isa_interrupt isa_interrupts[ISA_IRQ_COUNT];
+};
+
+/// Read @table into @madt. Returns null, or what is wrong with the table.
+const char *madt_read(const struct acpi_header *table, struct madt *madt);
