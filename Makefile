@@ -9,6 +9,12 @@ WERROR ?=
 STRICT := $(if $(WERROR),-Werror)
 STRICT_LINK := $(if $(WERROR),--fatal-warnings)
 
+# Anybody's own emulator in the place of the system's; a path is good from any directory.
+absolute = $(if $(findstring /,$(1)),$(abspath $(1)),$(1))
+override QEMU := $(call absolute,$(QEMU))
+override BOCHS := $(call absolute,$(BOCHS))
+export QEMU BOCHS
+
 # Compiler: CROSS=prefix- if given, else x86_64-elf-gcc if there is one, else the GCC of Debian's
 # name; CC=clang works as well.
 ifndef CROSS
@@ -81,7 +87,7 @@ all: ## build build/barestub.elf and build/barestub.iso
 	@$(DEPS) build
 	@$(MAKE) --no-print-directory $(ISO)
 
-run: ## boot it: RUN="...", FAULTS=DIR, UEFI=1, EMU=bochs, CPU=MODEL
+run: ## boot it: RUN="...", FAULTS=DIR, UEFI=1, EMU=bochs|kvm, CPU=MODEL
 	@$(DEPS) build $(if $(filter bochs,$(EMU)),bochs,run) $(if $(UEFI),uefi)
 	@$(MAKE) --no-print-directory $(RUN_ISO)
 	@$(PYTHON) scripts/run --emu $(EMU) $(THEIR_CPU:%=--cpu %) $(if $(UEFI),--uefi) $(RUN_ISO)
@@ -94,7 +100,7 @@ test: ## run all tests; JUnit XML in build/junit.xml
 debug: ## step through traps in GDB: FAULT=NAME, WALK=NAME, RR=1 to go back in time, RUN="..."
 	@$(DEPS) build debug $(if $(RR),record)
 	@$(MAKE) --no-print-directory RUN='$(DEBUG_RUN)' $(DEBUG_ISO)
-	@$(PYTHON) scripts/debug --gdb '$(GDB)' $(if $(RR),--record) $(DEBUG_FAULT:%=--fault %) \
+	@$(PYTHON) scripts/debug --emu $(EMU) --gdb '$(GDB)' $(if $(RR),--record) $(DEBUG_FAULT:%=--fault %) \
 		$(WALK:%=--walk %) $(ELF) $(DEBUG_ISO)
 
 fuzz: ## random interrupts through the stubs, on this CPU: SEED=, N=, STUBS="OBJECT..."

@@ -12,9 +12,9 @@ import re
 import subprocess
 from dataclasses import dataclass
 
-EMULATOR = "bochs"
+EMULATOR = os.environ.get("BOCHS") or "bochs"  # `make BOCHS=...`
 CPU = "tigerlake"  # it has CET
-CPU_HELP = "bochs --help cpu"
+CPU_HELP = f"{EMULATOR} --help cpu"
 PLUGINS = "/usr/lib*/bochs/plugins/libbx_{}_gui.so", "/usr/lib/*/bochs/plugins/libbx_{}_gui.so"
 
 # The ROMs as packages name them. Bochs's own default is a name that differs between its versions.

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import select
+import shutil
 import socket
 import subprocess
 import tty
@@ -43,13 +44,10 @@ class Machine(Protocol):
         """End it if it still runs."""
 
 
-def _start(command: list[str], group: str, **options: object) -> subprocess.Popen[bytes]:
-    try:
-        return subprocess.Popen(command, bufsize=0, **options)
-    except FileNotFoundError:
-        raise SystemExit(
-            f"barestub: there is no {command[0]}: run scripts/deps {group}"
-        ) from None
+def _check_there(program: str, group: str) -> None:
+    """End with a message if there is no such @program, which scripts/deps @group would install."""
+    if shutil.which(program) is None:
+        raise SystemExit(f"barestub: there is no {program}: run scripts/deps {group}")
 
 
 def _wait_for_any(descriptors: list[object]) -> list[object]:
@@ -76,9 +74,12 @@ RESET = Ending(1, "the machine reset by itself: most likely a triple fault.", is
 class Qemu:
     """The serial line on pipes, and QMP on a socket that the process inherits."""
 
-    def __init__(self, iso: str, cpu: str, uefi: bool, display: str, directory: str) -> None:
+    def __init__(
+        self, iso: str, cpu: str, uefi: bool, display: str, directory: str, kvm: bool = False
+    ) -> None:
+        _check_there(qemu.EMULATOR, "run")
         ours, theirs = socket.socketpair()
-        command = qemu.qemu_command(iso, uefi, directory, cpu)
+        command = qemu.qemu_command(iso, uefi, directory, cpu, kvm)
         command += ["-display", display]
         command += ["-chardev", "stdio,id=serial,signal=off", "-serial", "chardev:serial"]
         command += ["-chardev", f"socket,id=qmp,fd={theirs.fileno()}"]
@@ -87,7 +88,9 @@ class Qemu:
         pipe = subprocess.PIPE
         ends = {"stdin": pipe, "stdout": pipe, "stderr": self._errors}
         with theirs:
-            self._process = _start(command, "run", pass_fds=[theirs.fileno()], **ends)
+            self._process = subprocess.Popen(
+                command, bufsize=0, pass_fds=[theirs.fileno()], **ends
+            )
         self._output = self._process.stdout.fileno()
         self._qmp = ours
         self._qmp.sendall(b'{"execute": "qmp_capabilities"}\n')
@@ -160,6 +163,7 @@ class Bochs:
     """The serial line on a pseudo-terminal. What the process prints is only kept for errors."""
 
     def __init__(self, iso: str, cpu: str, display: str | None, directory: str) -> None:
+        _check_there(bochs.EMULATOR, "bochs")
         if not os.path.exists(iso):
             raise SystemExit(f"barestub: there is no {iso}")
         self._directory = directory
@@ -171,7 +175,7 @@ class Bochs:
         )
         ends = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE}
         ends["stderr"] = subprocess.STDOUT
-        self._process = _start(command, "bochs", env=bochs.environment(), **ends)
+        self._process = subprocess.Popen(command, bufsize=0, env=bochs.environment(), **ends)
         self._output = self._process.stdout.fileno()
         self._printed = b""
         self._ready: list[int] = []

@@ -8,9 +8,9 @@ import re
 import shutil
 import subprocess
 
-EMULATOR = "qemu-system-x86_64"
+EMULATOR = os.environ.get("QEMU") or "qemu-system-x86_64"  # `make QEMU=...`
 CPU = "max"  # all that TCG can do
-CPU_HELP = "qemu-system-x86_64 -cpu help"
+CPU_HELP = f"{EMULATOR} -cpu help"
 
 # Port 0xF4: the kernel writes one of these to end QEMU, which then exits with (value << 1) | 1.
 POWER_OFF = 0x10 << 1 | 1
@@ -46,14 +46,19 @@ def cpu_models() -> list[str]:
     return re.findall(r"^(?:x86)? +(\S+)", models, re.MULTILINE)
 
 
-def qemu_command(iso: str, uefi: bool, directory: str, cpu: str = CPU) -> list[str]:
+def qemu_command(
+    iso: str, uefi: bool, directory: str, cpu: str = CPU, kvm: bool = False
+) -> list[str]:
     """Return the command that starts QEMU on @iso without display, serial line or monitor.
 
     @cpu is one of cpu_models(), with what `-cpu` lets follow behind a comma. With @uefi the firmware
-    keeps its variables in a copy inside @directory. A reset ends QEMU.
+    keeps its variables in a copy inside @directory. With @kvm the host's own CPU runs the guest, not
+    TCG. A reset ends QEMU.
     """
     command = [EMULATOR, "-cpu", cpu, "-m", "128M", "-nodefaults", "-no-user-config"]
     command += ["-vga", "std", "-no-reboot", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"]
+    if kvm:
+        command += ["-accel", "kvm"]
     if uefi:
         code, variables = ovmf()
         private = os.path.join(directory, "ovmf-vars.fd")

@@ -37,7 +37,9 @@ def run_to(*addresses: int) -> int:
     """Run until one of @addresses is reached, anew if it is there, and return it."""
     if pc() in addresses:
         step()  # GDB's own step away from its breakpoint may execute nothing, too
-    ours = [gdb.Breakpoint(f"*{to:#x}", internal=True) for to in addresses]
+    # Under KVM any other breakpoint is a byte in memory, over which the kernel would be loaded.
+    kind = gdb.BP_BREAKPOINT if idt.kernel_is_up() else gdb.BP_HARDWARE_BREAKPOINT
+    ours = [gdb.Breakpoint(f"*{to:#x}", type=kind, internal=True) for to in addresses]
     try:
         with SERIAL.held(), STOPS.hidden():
             gdb.execute("continue", to_string=True)
