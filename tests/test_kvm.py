@@ -16,20 +16,33 @@ from guest import TIMEOUT
 RUN = [sys.executable, str(ROOT / "scripts" / "run"), "--display", "none"]
 DEBUG = [sys.executable, str(ROOT / "scripts" / "debug")]
 
+needs_device = pytest.mark.skipif(
+    not os.access(kvm.DEVICE, os.R_OK | os.W_OK), reason=f"no {kvm.DEVICE} to look at"
+)
+
 # In QEMU's place: it keeps what it was started with, says a word, and ends as it is told to.
 PROGRAM = """\
 #!/bin/sh
 echo "$*" >> {seen}
 echo "first word" >&2
 echo "second word" >&2
-exit {status}
+{end}
+"""
+
+# scripts/run with less patience for the boot.
+IMPATIENT = """\
+import runpy, sys
+sys.path.insert(0, "scripts")
+from emulator import kvm
+kvm.BOOT_LIMIT = 1
+runpy.run_path("scripts/run", run_name="__main__")
 """
 
 
-def program(directory: Path, status: int) -> str:
-    """Write the program that stands for QEMU; return its path."""
+def program(directory: Path, end: str) -> str:
+    """Write the program that stands for QEMU and ends by the command @end; return its path."""
     path = directory / "qemu"
-    path.write_text(PROGRAM.format(seen=directory / "seen", status=status))
+    path.write_text(PROGRAM.format(seen=directory / "seen", end=end))
     path.chmod(0o755)
     return str(path)
 
@@ -38,7 +51,13 @@ def start(command: list[str], emulator: str) -> subprocess.CompletedProcess[str]
     """Run @command with @emulator as QEMU."""
     environment = {**os.environ, "QEMU": emulator}
     return subprocess.run(
-        command, env=environment, input="", capture_output=True, text=True, timeout=TIMEOUT
+        command,
+        cwd=ROOT,
+        env=environment,
+        input="",
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
     )
 
 
@@ -57,7 +76,7 @@ def test_no_permission_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_what_qemu_refuses_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kvm, "DEVICE", str(tmp_path))
-    monkeypatch.setattr(kvm.qemu, "EMULATOR", program(tmp_path, status=134))
+    monkeypatch.setattr(kvm.qemu, "EMULATOR", program(tmp_path, "exit 134"))
     with pytest.raises(kvm.NoKvm, match="cannot run this CPU by KVM .*: first word. Take EMU=qemu"):
         kvm.check()
 
@@ -66,18 +85,27 @@ def test_what_qemu_refuses_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_a_kvm_that_is_none_ends_it_with_a_reason(
     command: list[str], iso: str, tmp_path: Path
 ) -> None:
-    done = start([*command, "--emu", "kvm", iso], program(tmp_path, status=1))
+    done = start([*command, "--emu", "kvm", iso], program(tmp_path, "exit 1"))
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1 and "Traceback" not in done.stderr
     assert "take emu=qemu" in done.stderr.lower() or kvm.DEVICE in done.stderr
 
 
-@pytest.mark.skipif(not os.access(kvm.DEVICE, os.R_OK | os.W_OK), reason="no /dev/kvm to look at")
+@needs_device
 def test_the_command_line(iso: str, tmp_path: Path) -> None:
-    done = start([*RUN, "--emu", "kvm", iso], program(tmp_path, status=0))
+    done = start([*RUN, "--emu", "kvm", iso], program(tmp_path, "exit 0"))
     assert "first word" in done.stderr
     _, command = (tmp_path / "seen").read_text().splitlines()
     assert "-cpu host " in command and "-accel kvm " in command and f"-cdrom {iso}" in command
+
+
+@needs_device
+def test_a_guest_that_does_not_come_up_is_told(iso: str, tmp_path: Path) -> None:
+    silent = program(tmp_path, 'case "$*" in *-cdrom*) exec sleep 60 ;; esac')
+    command = [sys.executable, "-c", IMPATIENT, "--display", "none", "--emu", "kvm", iso]
+    done = start(command, silent)
+    assert done.returncode == 1
+    assert "has not started within 1 s. This KVM does not run it: take EMU=qemu" in done.stderr
 
 
 @pytest.mark.parametrize(
