@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import tty
+from contextlib import suppress
 from typing import Protocol
 
 from emulator import bochs, qemu
@@ -93,7 +94,8 @@ class Qemu:
             )
         self._output = self._process.stdout.fileno()
         self._qmp = ours
-        self._qmp.sendall(b'{"execute": "qmp_capabilities"}\n')
+        with suppress(BrokenPipeError):  # QEMU has ended at once; its message tells why
+            self._qmp.sendall(b'{"execute": "qmp_capabilities"}\n')
         self._events = b""
         self._ready: list[object] = []
 
