@@ -46,6 +46,14 @@ def cpu_models() -> list[str]:
     return re.findall(r"^(?:x86)? +(\S+)", models, re.MULTILINE)
 
 
+def one_instruction_at_a_time() -> list[str]:
+    """Return the options that have QEMU translate, and log, each instruction on its own."""
+    done = subprocess.run([EMULATOR, "-help"], capture_output=True, text=True)
+    if "one-insn-per-tb" in done.stdout:
+        return ["-accel", "tcg,one-insn-per-tb=on"]
+    return ["-singlestep"]
+
+
 def qemu_command(
     iso: str, uefi: bool, directory: str, cpu: str = CPU, kvm: bool = False
 ) -> list[str]:

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from paths.handlers import must
-from emulator.qemu import qemu_command
+from emulator.qemu import one_instruction_at_a_time, qemu_command
 
 # What is raised, with its vector: one of each kind.
 FAULTS = {
@@ -41,8 +41,8 @@ def log_of(iso: Path, where: dict[str, range]) -> str:
     with tempfile.TemporaryDirectory() as directory:
         log = Path(directory) / "log"
         command = qemu_command(str(iso), False, directory)
-        command += ["-display", "none", "-serial", "stdio", "-singlestep", "-D", str(log)]
-        command += ["-d", "int,exec,nochain", "-dfilter", filters]
+        command += ["-display", "none", "-serial", "stdio", "-D", str(log)]
+        command += [*one_instruction_at_a_time(), "-d", "int,exec,nochain", "-dfilter", filters]
         text = (LEADING_LINES + words + "poweroff\n").encode()
         subprocess.run(command, input=text, stdout=subprocess.DEVNULL, timeout=TIMEOUT)
         return log.read_text(errors="replace")
