@@ -16,6 +16,7 @@ import pytest
 
 from conftest import ROOT
 from person import script, terminal
+from processes import children
 from qemu import TIMEOUT
 
 DEBUG = [sys.executable, str(ROOT / "scripts" / "debug")]
@@ -187,19 +188,6 @@ def test_a_recording_goes_back_across_the_pushes_of_the_cpu(elf: str, tmp_path: 
     assert before == back and in_stub < before, done.stdout + done.stderr
     assert "| result: name=pf-write-readonly pass" in done.stdout
     assert "fault_pf_write_readonly" in done.stdout.rpartition("= 0x")[2]
-
-
-def children(parent: int) -> list[int]:
-    """Return the processes that @parent has started: GDB and QEMU."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = entry.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue  # it has just ended
-        if int(fields[1]) == parent:
-            found.append(int(entry.parent.name))
-    return found
 
 
 def is_running(pid: int) -> bool:

@@ -12,6 +12,8 @@ import re
 import subprocess
 from dataclasses import dataclass
 
+from emulator.lifetime import ENDS_WITH_US
+
 EMULATOR = os.environ.get("BOCHS") or "bochs"  # `make BOCHS=...`
 CPU = "tigerlake"  # it has CET
 CPU_HELP = f"{EMULATOR} --help cpu"
@@ -115,7 +117,7 @@ def bochs_command(
                 witness="report" if witness else "ignore",
             )
         )
-    command = [EMULATOR, "-q", "-f", configuration]
+    command = [*ENDS_WITH_US, EMULATOR, "-q", "-f", configuration]
     if _has_debugger():
         go = os.path.join(directory, "debugger-commands")
         with open(go, "w") as file:

@@ -8,6 +8,8 @@ import re
 import shutil
 import subprocess
 
+from emulator.lifetime import ENDS_WITH_US
+
 EMULATOR = os.environ.get("QEMU") or "qemu-system-x86_64"  # `make QEMU=...`
 CPU = "max"  # all that TCG can do
 CPU_HELP = f"{EMULATOR} -cpu help"
@@ -63,7 +65,8 @@ def qemu_command(
     keeps its variables in a copy inside @directory. With @kvm the host's own CPU runs the guest, not
     TCG. A reset ends QEMU.
     """
-    command = [EMULATOR, "-cpu", cpu, "-m", "128M", "-nodefaults", "-no-user-config"]
+    command = [*ENDS_WITH_US, EMULATOR, "-nodefaults", "-no-user-config"]
+    command += ["-cpu", cpu, "-m", "128M"]
     command += ["-vga", "std", "-no-reboot", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"]
     if kvm:
         command += ["-accel", "kvm"]

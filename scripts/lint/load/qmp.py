@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
+from emulator.lifetime import ENDS_WITH_US
 from lint.architecture import PAGE_SIZE
 from lint.errors import CannotRun
 
@@ -119,7 +120,7 @@ def booted(image: str, options: str) -> Iterator[Qmp]:
     if shutil.which(EMULATOR) is None:
         raise CannotRun(f"--boot needs {EMULATOR}: install qemu-system-x86")
     ours, theirs = socket.socketpair()
-    command = [EMULATOR, "-m", "256M", "-cpu", "max", "-display", "none", "-serial", "null"]
+    command = [*ENDS_WITH_US, EMULATOR, "-m", "256M", "-cpu", "max", "-display", "none", "-serial", "null"]
     command += ["-monitor", "none", "-no-reboot", "-no-user-config", *_drive(image)]
     command += ["-chardev", f"socket,id=qmp,fd={theirs.fileno()}"]
     command += ["-mon", "chardev=qmp,mode=control", *shlex.split(options)]
