@@ -120,7 +120,8 @@ def booted(image: str, options: str) -> Iterator[Qmp]:
     if shutil.which(EMULATOR) is None:
         raise CannotRun(f"--boot needs {EMULATOR}: install qemu-system-x86")
     ours, theirs = socket.socketpair()
-    command = [*ENDS_WITH_US, EMULATOR, "-m", "256M", "-cpu", "max", "-display", "none", "-serial", "null"]
+    command = [*ENDS_WITH_US, EMULATOR, "-m", "256M", "-cpu", "max", "-display", "none"]
+    command += ["-serial", "null"]
     command += ["-monitor", "none", "-no-reboot", "-no-user-config", *_drive(image)]
     command += ["-chardev", f"socket,id=qmp,fd={theirs.fileno()}"]
     command += ["-mon", "chardev=qmp,mode=control", *shlex.split(options)]
