@@ -84,7 +84,7 @@ DEBUG_ISO := $(if $(DEBUG_RUN),$(BUILD)/run.iso,$(ISO))
 DEPS := CC='$(CC)' CROSS='$(CROSS)' scripts/deps
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(BUILD)/pycache
 
-.PHONY: all run bugs break mutate debug test fuzz bench compare lint clean help compile_commands format FORCE
+.PHONY: all run bugs break mutate debug test fuzz fuzz-input bench compare lint clean help compile_commands format FORCE
 .DELETE_ON_ERROR:
 
 all: ## build build/barestub.elf and build/barestub.iso
@@ -97,8 +97,9 @@ run: ## boot it: RUN="...", FAULTS=DIR, UEFI=1, EMU=bochs|kvm, CPU=MODEL
 	@$(PYTHON) scripts/run --emu $(EMU) $(THEIR_CPU:%=--cpu %) $(if $(UEFI),--uefi) $(RUN_ISO)
 
 test: ## run all tests; JUnit XML in build/junit.xml
-	@$(DEPS) build run uefi bochs test silicon bugs lint
-	@$(MAKE) --no-print-directory $(ISO) $(if $(IS_X86_64),$(SILICON)/fuzz $(SILICON)/native)
+	@$(DEPS) build run uefi bochs test silicon bugs lint $(if $(IS_X86_64),input)
+	@$(MAKE) --no-print-directory $(ISO) \
+		$(if $(IS_X86_64),$(SILICON)/fuzz $(SILICON)/native $(INPUT_FUZZERS))
 	$(PYTHON) -m pytest -c tests/pytest.ini --rootdir=. -n 2 --junitxml=$(BUILD)/junit.xml tests
 
 debug: ## step through traps in GDB: FAULT=NAME, WALK=NAME, RR=1 to go back in time, RUN="..."
@@ -111,6 +112,11 @@ fuzz: ## random interrupts through the stubs, on this CPU: SEED=, N=, STUBS="OBJ
 	@$(DEPS) build silicon
 	@$(MAKE) --no-print-directory $(SILICON)/fuzz
 	@$(SILICON)/fuzz $(or $(SEED),$$(od -An -N7 -tu8 /dev/urandom)) $(or $(N),10000000)
+
+fuzz-input: ## random firmware tables, boot information and text for the kernel's readers: SECONDS=
+	@$(DEPS) build input
+	@$(MAKE) --no-print-directory $(INPUT_FUZZERS)
+	@$(PYTHON) tests/fuzz/run.py $(BUILD) $(or $(SECONDS),60)
 
 lint: ## check anybody's interrupt stubs: ELF=KERNEL or "OBJECTS", ARGS="..." of scripts/stublint
 	@$(DEPS) lint $(if $(THEIR_ELF),,build)
@@ -146,13 +152,13 @@ compile_commands: ## write build/compile_commands.json for editors and clangd
 		$(filter %.c,$(SOURCES))
 
 format: ## lay the C sources out as .clang-format says
-	clang-format -i kernel/*.[ch] kernel/*/*.[ch] boot/*.[ch] tests/silicon/*.[ch]
+	clang-format -i kernel/*.[ch] kernel/*/*.[ch] boot/*.[ch] tests/silicon/*.[ch] tests/fuzz/*.[ch]
 
 clean: ## remove build/
 	rm -rf $(BUILD)
 
 help: ## list these commands
-	@sed -n 's/^\([a-z_]*\):.* ## /\1|/p' Makefile | while IFS='|' read -r name text; do \
+	@sed -n 's/^\([a-z_-]*\):.* ## /\1|/p' Makefile | while IFS='|' read -r name text; do \
 		printf '  make %-18s %s\n' "$$name" "$$text"; done
 
 $(ELF): $(OBJECTS) linker.ld $(BUILD)/objects scripts/build/ranges
@@ -232,5 +238,6 @@ $(BUILD)/names: $(filter tests/faults/%,$(SOURCES)) $(OWN_FAULTS) scripts/build/
 	@$(PYTHON) scripts/build/names $@ $(filter %.asm,$^)
 
 include tests/silicon/rules.mk
+include tests/fuzz/rules.mk
 
 -include $(OBJECTS:.o=.d)

@@ -99,6 +99,9 @@ static const char *screen_flaw(const struct multiboot_tag_framebuffer *mode)
     bool text = mode->type == MULTIBOOT_FRAMEBUFFER_EGA_TEXT;
     if (!text && mode->type != MULTIBOOT_FRAMEBUFFER_RGB)
         return "the framebuffer is neither RGB nor EGA text; there is no screen";
+    if (!text && (mode->bits_per_pixel < 15 || mode->bits_per_pixel > 32))
+        return "the framebuffer's pixels have less than 15 or more than 32 bits; there is no "
+               "screen";
     if (mode->width - 1 >= SCREEN_SIDE_MAX || mode->height - 1 >= SCREEN_SIDE_MAX)
         return "the screen's width or height is 0 or above 16384; it is not used";
     if (mode->pitch < mode->width * (text ? 2 : (mode->bits_per_pixel + 7u) / 8))
