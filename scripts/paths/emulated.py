@@ -41,7 +41,8 @@ def log_of(iso: Path, where: dict[str, range]) -> str:
     with tempfile.TemporaryDirectory() as directory:
         log = Path(directory) / "log"
         command = qemu_command(str(iso), False, directory)
-        command += ["-display", "none", "-serial", "stdio", "-D", str(log)]
+        # Without a screen: most of the instructions would be those that draw on it.
+        command += ["-vga", "none", "-display", "none", "-serial", "stdio", "-D", str(log)]
         command += [*one_instruction_at_a_time(), "-d", "int,exec,nochain", "-dfilter", filters]
         text = (LEADING_LINES + words + "poweroff\n").encode()
         subprocess.run(command, input=text, stdout=subprocess.DEVNULL, timeout=TIMEOUT)
