@@ -45,9 +45,11 @@ static void refuse(const char *reason)
 
 static void copy_command_line(const struct multiboot_tag_string *tag)
 {
-    size_t length = smaller(tag->tag.size - sizeof *tag, sizeof bootinfo.command_line - 1);
+    size_t size = tag->tag.size - sizeof *tag; // with the zero at its end
+    size_t length = smaller(size, sizeof bootinfo.command_line - 1);
     memcpy(bootinfo.command_line, tag->string, length);
     bootinfo.command_line[length] = '\0';
+    bootinfo.is_command_line_cut = size > sizeof bootinfo.command_line;
 }
 
 static void add_available(const struct multiboot_mmap_entry *entry)
@@ -255,10 +257,11 @@ bool bootinfo_is_ram(uint64_t physical, uint64_t length)
     return false;
 }
 
-/// Copy the next word at *@at, which advances, into @word. Quotes may open and close anywhere in
-/// a word, and a backslash takes away the meaning of the next character: of NAME="a b" in its
-/// configuration GRUB makes "NAME=a b" on the command line. Returns false at the end.
-static bool next_word(const char **at, char *word, size_t size)
+/// Copy the next word at *@at, which advances, into @word, where even the whole of a command line
+/// fits. Quotes may open and close anywhere in a word, and a backslash takes away the meaning of
+/// the next character: of NAME="a b" in its configuration GRUB makes "NAME=a b" on the command
+/// line. Returns false at the end.
+static bool next_word(const char **at, char *word)
 {
     while (**at == ' ')
         (*at)++;
@@ -274,28 +277,20 @@ static bool next_word(const char **at, char *word, size_t size)
         }
         if (**at == '\\' && (*at)[1] != '\0')
             (*at)++;
-        if (length + 1 < size)
-            word[length++] = **at;
+        word[length++] = **at;
     }
     word[length] = '\0';
     return true;
 }
 
-static void copy_text(char *to, size_t size, const char *text)
+bool bootinfo_option(const char *name, char *value)
 {
-    size_t length = smaller(strlen(text), size - 1);
-    memcpy(to, text, length);
-    to[length] = '\0';
-}
-
-bool bootinfo_option(const char *name, char *value, size_t size)
-{
-    char word[sizeof bootinfo.command_line];
     size_t name_length = strlen(name);
     const char *at = bootinfo.command_line;
-    while (next_word(&at, word, sizeof word)) {
-        if (strncmp(word, name, name_length) == 0 && word[name_length] == '=') {
-            copy_text(value, size, word + name_length + 1);
+    while (next_word(&at, value)) {
+        if (strncmp(value, name, name_length) == 0 && value[name_length] == '=') {
+            const char *text = value + name_length + 1;
+            memmove(value, text, strlen(text) + 1);
             return true;
         }
     }

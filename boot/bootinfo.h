@@ -13,12 +13,17 @@
 /// No CPU addresses more memory: SDM vol. 3, 4.1.4.
 #define PHYSICAL_END (1ul << 52)
 
+/// GRUB takes up to 8,191 bytes in a line of its configuration, and may put a backslash before each
+/// character that it passes on.
+#define COMMAND_LINE_SIZE 16384
+
 struct memory_range {
     uint64_t base, length;
 };
 
 struct bootinfo {
-    char command_line[512];
+    char command_line[COMMAND_LINE_SIZE];
+    bool is_command_line_cut;          ///< the loader's is longer
     struct memory_range available[64]; ///< usable RAM, as the loader lists it
     size_t available_count;
     bool has_framebuffer;
@@ -43,6 +48,6 @@ void bootinfo_report(void);
 /// Whether the boot loader lists any of the @length bytes at @physical as RAM.
 bool bootinfo_is_ram(uint64_t physical, uint64_t length);
 
-/// The value of NAME=VALUE or NAME="VALUE" on the kernel command line, copied into @value.
-/// Returns false if the command line does not name @name.
-bool bootinfo_option(const char *name, char *value, size_t size);
+/// The value of NAME=VALUE or NAME="VALUE" on the kernel command line, copied into @value of
+/// COMMAND_LINE_SIZE bytes. Returns false if the command line does not name @name.
+bool bootinfo_option(const char *name, char *value);

@@ -14,6 +14,7 @@
 #include "devices/serial.h"
 #include "devices/timer.h"
 #include "lib/print.h"
+#include "monitor/commands.h"
 #include "monitor/monitor.h"
 #include "report/symbols.h"
 #include "trap/gdt.h"
@@ -36,9 +37,22 @@ uint64_t boot_main(uint64_t information)
     return paging_init();
 }
 
+/// Run the words that a script has given on the command line, all of them or none.
+static void run_command_line(void)
+{
+    static char run[COMMAND_LINE_SIZE];
+    if (bootinfo.is_command_line_cut) {
+        print("The kernel's command line is longer than the %u characters that fit. Nothing of it "
+              "was run.\n",
+              COMMAND_LINE_SIZE - 1);
+        command_failed();
+    } else if (bootinfo_option("run", run)) {
+        monitor_run(run);
+    }
+}
+
 void kmain(void)
 {
-    char run[256];
     cpu_init();
     gdt_init();
     idt_init();
@@ -55,7 +69,6 @@ void kmain(void)
 
     print("Barestub: how an x86-64 interrupt becomes a C call and back, done by hand.\n"
           "Try `raise pf-write-readonly` and `frame`, or `tour`, or `help`.\n");
-    if (bootinfo_option("run", run, sizeof(run)))
-        monitor_run(run);
+    run_command_line();
     monitor();
 }

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 import struct
+import sys
 from dataclasses import dataclass
 
 import pytest
 
 import saved_rflags
-from guest import NEXT_PROMPT
+from conftest import ROOT
+from guest import NEXT_PROMPT, PROMPT
 from intlog import Record
 from emulator.qemu import POWER_OFF_AFTER_FAILURE
+from person import terminal
 from qemu import Qemu
 from symbols import Symbol
 
@@ -19,6 +22,8 @@ GENERAL_REGISTERS = "rax rcx rdx rbx rsi rdi rbp r8 r9 r10 r11 r12 r13 r14 r15".
 
 # A line of the picture: the address of a slot, its content, and whose it is.
 SLOT = re.compile(r"^  ([0-9a-f]{16}) \| ([0-9a-f]{16}) \| (\w+(?: code)?) *(.*)$", re.MULTILINE)
+
+RUN = [sys.executable, str(ROOT / "scripts" / "run"), "--display", "none"]
 
 GATE_SIZE = 16
 KEY_UP, KEY_LEFT, BACKSPACE = b"\x1b[A", b"\x1b[D", b"\x7f"
@@ -173,6 +178,45 @@ def test_the_line_can_be_edited_completed_and_recalled(machine: Qemu) -> None:
     machine.wait_for(NEXT_PROMPT)
     machine.send(KEY_UP + BACKSPACE + b"\r")
     machine.wait_for("Gate 11 (0x0b), #NP Segment Not Present: ")
+
+
+def shown(text: str) -> tuple[str, int]:
+    """Return what a row of 80 columns shows behind @text, and the cursor's column."""
+    row, column = "", 0
+    for part in re.findall(r"\x1b\[\d*[A-Z]|[^\x1b]", text):
+        if part == "\r":
+            column = 0
+        elif part.endswith("D") and part[0] == "\x1b":
+            column -= int(part[2:-1])
+        elif part == "\x1b[K":
+            row = row[:column]
+        else:
+            row = row[:column] + part + row[column + 1 :]
+            column += 1
+        assert 0 <= column < 80, "it wraps"
+    return row, column
+
+
+def test_a_long_line_scrolls_within_80_columns(iso: str) -> None:
+    words = "".join(f"gate {n:3};" for n in range(100, 200))
+    with terminal([*RUN, iso]) as person:
+        person.wait_for(PROMPT)
+        person.type(words)
+        row, column = shown(PROMPT + person.wait_for(r"19\x1b\[K9;$"))
+        assert row.startswith(PROMPT + "<") and row.endswith("gate 198;gate 199;")
+        assert column == len(row)
+
+        person.type("\x01")
+        row, column = shown(PROMPT + person.wait_for(r">\x1b\[K\x1b\[\d+D$"))
+        assert row == PROMPT + words[:68] + ">" and column == len(PROMPT)
+
+        person.type("\x06" * 200)
+        row, column = shown(person.wait_for(r"(?:[^K]*\x1b\[K){200}\x1b\[\d+D$"))
+        assert row[len(PROMPT)] == "<" and row[-1] == ">"
+        assert words[200:].startswith(row[column:-1])
+
+        person.type("\x15gate 3\r")
+        person.wait_for("Gate 3 ")
 
 
 @pytest.mark.parametrize("line", ["help", "list", "vectors", "tour", "bt", "gate 8", "frame"])

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from conftest import ROOT
+from conftest import BUILD, ROOT
 from guest import PROMPT, TIMEOUT
 from museum.bugs import Tree
 from person import Person, script, terminal
@@ -52,6 +54,20 @@ def hanging_iso() -> Iterator[str]:
     (tree.path / "tests" / "faults" / "zz-hang.asm").write_text(HANGS)
     yield str(tree.make("barestub.iso"))
     tree.remove()
+
+
+def image(directory: Path, **files: str) -> str:
+    """Return an ISO with this kernel and with @files for GRUB, by name."""
+    grub = directory / "iso" / "boot" / "grub"
+    grub.mkdir(parents=True)
+    shutil.copy(BUILD / "loaded.elf", grub.parent / "barestub.elf")
+    shutil.copy(ROOT / "grub.cfg", grub)
+    for name, text in files.items():
+        (grub / f"{name}.cfg").write_text(text)
+    path = str(directory / "test.iso")
+    command = ["grub-mkrescue", "-o", path, str(directory / "iso")]
+    subprocess.run(command, check=True, capture_output=True)
+    return path
 
 
 def run(iso: str, lines: str, *options: str) -> subprocess.CompletedProcess[str]:
@@ -107,6 +123,38 @@ def test_output_that_nobody_reads_ends_it(iso: str) -> None:
         process.stdin.flush()
         assert process.wait(TIMEOUT) == 0
         assert process.stderr.read() == "barestub: stopped.\n"
+
+
+def test_a_command_line_holds_what_grub_can_carry(tmp_path: Path) -> None:
+    words = "bt;" * 2700 + "gate 3"
+    done = run(image(tmp_path, run=f"set run='{words}'\n"), "")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("  #0  ") == 2700
+    assert "Gate 3 " in done.stdout
+
+
+def test_a_command_line_that_does_not_fit_is_refused_whole(tmp_path: Path) -> None:
+    part = "bt;" * 2700
+    configuration = "set run=''\n" + f"set run=\"$run\"'{part}'\n" * 3
+    done = run(image(tmp_path, run=configuration), "")
+    assert done.returncode == 1
+    assert "command line is longer than the 16383 characters that fit" in done.stdout
+    assert "#0" not in done.stdout
+
+
+def test_a_long_line_of_a_script_is_run_whole(iso: str) -> None:
+    done = run(iso, "bt;" * 1300 + "gate 3\n")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("  #0  ") == 1300
+    assert "Gate 3 " in done.stdout
+
+
+def test_a_line_that_does_not_fit_is_refused_whole(iso: str) -> None:
+    done = run(iso, "bt;" * 1365 + "b\ngate 3\n")
+    assert done.returncode == 1
+    assert "This line is longer than the 4095 characters that fit." in done.stdout
+    assert "#0" not in done.stdout
+    assert "Gate 3 " in done.stdout  # the next one is run
 
 
 def test_a_panic_fails_the_run_and_is_named(iso: str) -> None:
@@ -188,14 +236,7 @@ def test_a_person_is_not_hurried(hanging_iso: str) -> None:
 
 
 def test_a_reset_that_nobody_asked_for_fails_the_run(tmp_path) -> None:
-    grub = tmp_path / "iso" / "boot" / "grub"
-    grub.mkdir(parents=True)
-    (grub / "grub.cfg").write_text("reboot\n")
-    image = str(tmp_path / "reset.iso")
-    subprocess.run(
-        ["grub-mkrescue", "-o", image, str(tmp_path / "iso")], check=True, capture_output=True
-    )
-    done = run(image, "")
+    done = run(image(tmp_path, grub="reboot\n"), "")
     assert done.returncode == 1
     assert "triple fault" in done.stderr
 

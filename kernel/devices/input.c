@@ -4,7 +4,7 @@
 
 #include "cpu/x86.h"
 
-#define QUEUE_SIZE 256
+#define QUEUE_SIZE 8192 // a script's line comes at once, and the longest must fit
 
 // Both count up and wrap around as unsigned integers do; their difference is the fill level.
 static unsigned put_count, get_count;
@@ -16,6 +16,8 @@ void input_put(int key)
 {
     if (put_count - get_count < QUEUE_SIZE)
         queue[put_count++ % QUEUE_SIZE] = key;
+    else
+        queue[(put_count - 1) % QUEUE_SIZE] = KEY_LOST;
 }
 
 int input_get(void)
@@ -29,4 +31,9 @@ int input_get(void)
     int key = queue[get_count++ % QUEUE_SIZE];
     sti();
     return key;
+}
+
+bool input_is_pending(void)
+{
+    return put_count != get_count;
 }

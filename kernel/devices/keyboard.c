@@ -52,13 +52,13 @@ enum {
 
 // Characters by scan code 0x00 to 0x53, row by row of the keyboard; 0 is a key without one.
 static const char plain[] = "\0\0331234567890-=\b"
-                            "\tqwertyuiop[]\n"
+                            "\tqwertyuiop[]\r"
                             "\0asdfghjkl;'`"
                             "\0\\zxcvbnm,./\0"
                             "*\0 \0\0\0\0\0\0\0\0\0\0\0\0\0"
                             "789-456+1230.";
 static const char shifted[] = "\0\033!@#$%^&*()_+\b"
-                              "\tQWERTYUIOP{}\n"
+                              "\tQWERTYUIOP{}\r"
                               "\0ASDFGHJKL:\"~"
                               "\0|ZXCVBNM<>?\0"
                               "*\0 \0\0\0\0\0\0\0\0\0\0\0\0\0"
@@ -92,7 +92,7 @@ static int extended_key(uint8_t scan)
 {
     switch (scan) {
     case 0x1C: // Enter of the keypad
-        return '\n';
+        return KEY_ENTER;
     case 0x35:
         return '/';
     case 0x47:

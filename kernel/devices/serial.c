@@ -92,14 +92,7 @@ void serial_write(const char *text, size_t length)
 
 static int character_key(uint8_t byte)
 {
-    switch (byte) {
-    case '\r':
-        return '\n';
-    case ASCII_DEL:
-        return '\b';
-    default:
-        return byte;
-    }
+    return byte == ASCII_DEL ? '\b' : byte;
 }
 
 static int edit_key(unsigned parameter)

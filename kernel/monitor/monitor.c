@@ -73,11 +73,9 @@ static void run_command(char *text)
     }
 }
 
-void monitor_run(const char *line)
+void monitor_run(char *line)
 {
-    char copy[512];
-    print_to(copy, sizeof(copy), "%s", line);
-    char *rest = copy;
+    char *rest = line;
     while (rest) {
         char *command = rest;
         rest = NULL;
@@ -93,27 +91,34 @@ void monitor_run(const char *line)
 }
 
 /// A command in the first place, behind it what that command takes.
-static const char *complete(const char *line, size_t index)
+static const char *complete(const char *line, size_t length, size_t index)
 {
-    char copy[LINE_SIZE];
-    size_t start = 0;
-    for (size_t i = 0; line[i]; i++)
-        if (line[i] == ';')
-            start = i + 1;
-    print_to(copy, sizeof(copy), "%s", line + start);
-    char *rest = copy;
-    const char *name = cut_word(&rest);
-    if (name[0] == '\0')
+    char copy[16]; // a command's name and a space
+    size_t start = length;
+    while (start > 0 && line[start - 1] != ';')
+        start--;
+    while (start < length && line[start] == ' ')
+        start++;
+    if (start == length)
         return command_name(index);
-    const struct command *command = find_command(name);
+    if (length - start >= sizeof(copy))
+        return NULL;
+    print_to(copy, sizeof(copy), "%.*s", (int)(length - start), line + start);
+    char *rest = copy;
+    const struct command *command = find_command(cut_word(&rest));
     return command && command->takes == TAKES_FAULT && rest[0] == '\0' ? fault_name(index) : NULL;
 }
 
 void monitor(void)
 {
-    char line[LINE_SIZE];
+    static char line[LINE_SIZE];
     for (;;) {
-        line_read("barestub> ", line, complete);
-        monitor_run(line);
+        if (line_read("barestub> ", line, complete) == LINE_LOST) {
+            print("This line is longer than the %u characters that fit. Nothing of it was run.\n",
+                  LINE_SIZE - 1);
+            command_failed();
+        } else {
+            monitor_run(line);
+        }
     }
 }

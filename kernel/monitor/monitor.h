@@ -2,8 +2,8 @@
 // command line alike.
 #pragma once
 
-/// Run the commands of @line, separated by ';'.
-void monitor_run(const char *line);
+/// Run the commands of @line, separated by ';', which it takes apart in place.
+void monitor_run(char *line);
 
 /// Read and run lines for ever.
 _Noreturn void monitor(void);

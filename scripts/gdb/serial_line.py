@@ -61,8 +61,8 @@ class SerialLine:
             raise gdb.GdbError("The guest's serial line is not connected.")
 
     def type(self, line: str) -> None:
-        """Type @line and Enter."""
-        self._socket.sendall(line.encode() + b"\r")
+        """Send @line as a script does: the answer never stops at a screenful."""
+        self._socket.sendall(line.encode() + b"\n")
 
     @contextmanager
     def held(self) -> Iterator[None]:

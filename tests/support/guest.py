@@ -63,8 +63,8 @@ class Guest:
         raise AssertionError(f"{reason}: {regex.pattern!r} did not come\n{self.report()}")
 
     def type(self, line: str) -> None:
-        """Type @line and Enter on the serial line."""
-        self.send(line.encode() + b"\r")
+        """Send @line as a script does: the answer never stops at a screenful."""
+        self.send(line.encode() + b"\n")
 
     def ask(self, line: str, timeout: float = TIMEOUT) -> str:
         """Type @line at the prompt; return what the monitor answers before the next prompt."""

@@ -44,13 +44,15 @@ class Person:
         """Whether the terminal is as the command found it."""
         return termios.tcgetattr(self.slave) == self._before
 
-    def wait_for(self, pattern: str) -> None:
-        """Wait until the command has said @pattern, a regular expression, since the last type()."""
+    def wait_for(self, pattern: str) -> str:
+        """Wait until the command has said @pattern, a regular expression, since the last type();
+        return what it has said since."""
         end = time.monotonic() + TIMEOUT
         while not re.search(pattern, self.text):
             ready, _, _ = select.select([self.master], [], [], max(0, end - time.monotonic()))
             assert ready, f"{pattern!r} did not come: {self.text!r}"
             self.text += os.read(self.master, 4096).decode("utf-8", "replace")
+        return self.text
 
     def type(self, text: str) -> None:
         self.text = ""
