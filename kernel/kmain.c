@@ -42,8 +42,8 @@ static void run_command_line(void)
 {
     static char run[COMMAND_LINE_SIZE];
     if (bootinfo.is_command_line_cut) {
-        print("The kernel's command line is longer than the %u characters that fit. Nothing of it "
-              "was run.\n",
+        print("The kernel's command line is longer than the %u characters that fit.\n"
+              "Nothing of it was run.\n",
               COMMAND_LINE_SIZE - 1);
         command_failed();
     } else if (bootinfo_option("run", run)) {

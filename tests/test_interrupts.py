@@ -34,7 +34,7 @@ def test_a_command_can_be_typed_on_the_keyboard(machine: Qemu) -> None:
     before = counts(machine)[KEYBOARD]
     machine.send_key("l", "i", "s", "t", "ret")
     answer = machine.wait_for(ANSWER).group(1)
-    assert answer == machine.ask("list")
+    assert answer == machine.ask("list all")
     # Each key gives one interrupt when it is pressed and one when it is released.
     assert counts(machine)[KEYBOARD] - before >= 5
     assert machine.poweroff() == POWER_OFF
@@ -42,7 +42,7 @@ def test_a_command_can_be_typed_on_the_keyboard(machine: Qemu) -> None:
 
 @pytest.mark.parametrize("vector", [TIMER, COM1])
 def test_the_witness_has_seen_them(machine: Qemu, vector: int) -> None:
-    machine.ask("list")
+    machine.ask("list all")
     time.sleep(0.1)
     assert machine.poweroff() == POWER_OFF
     assert vector in {record.vector for record in machine.interrupts() if record.hardware}

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import struct
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
 
 import saved_rflags
+from catalogue import entries
 from conftest import ROOT
 from guest import NEXT_PROMPT, PROMPT
 from intlog import Record
@@ -147,6 +149,7 @@ def test_tour_raises_and_judges(machine: Qemu) -> None:
         ("fram", 'There is no command "fram". Did you mean frame?'),
         ("raise pf-nul", 'There is no fault "pf-nul". Did you mean pf-null-read?'),
         ("raise", "Which fault?"),
+        ("list no-such-word", 'No fault fits "no-such-word".'),
         ("gate 256", 'takes a vector from 0 to 255, got "256"'),
         ("gate 1x", 'takes a vector from 0 to 255, got "1x"'),
         ("gate 0x?", 'takes a vector from 0 to 255, got "0x?"'),
@@ -219,7 +222,57 @@ def test_a_long_line_scrolls_within_80_columns(iso: str) -> None:
         person.wait_for("Gate 3 ")
 
 
-@pytest.mark.parametrize("line", ["help", "list", "vectors", "tour", "bt", "gate 8", "frame"])
+def listed(text: str) -> list[str]:
+    """Return the names in what `list` has said."""
+    return re.findall(r"^[ *] (\S+) +ring [03]  ", text, re.MULTILINE)
+
+
+def test_list_counts_the_groups(machine: Qemu) -> None:
+    text = machine.ask("list")
+    groups = [name.partition("-")[0] for name in entries()]
+    assert text.startswith(f"{len(groups)} faults")
+    told = {name: int(count) for name, count in re.findall(r"(\w+) +(\d+)(?=\s)", text)}
+    assert told == {group: groups.count(group) for group in groups}
+    assert len(text.splitlines()) < 23
+
+
+@pytest.mark.parametrize(
+    "words, fits",
+    [
+        ("all", lambda name, _: True),
+        ("pf", lambda name, _: "pf" in name.split("-")),
+        ("pf ring3", lambda name, line: "pf" in name.split("-") and " ring 3 " in line),
+        ("ring0", lambda name, line: " ring 0 " in line),
+        ("*", lambda name, line: line.startswith("*")),
+        ("pf-write", lambda name, _: "pf-write" in name),
+    ],
+)
+def test_list_takes_words(machine: Qemu, words: str, fits: Callable[[str, str], bool]) -> None:
+    everything = {listed(line)[0]: line for line in machine.ask("list all").splitlines()[:-1]}
+    assert list(everything) and sorted(everything) == sorted(entries())
+    due = [name for name, line in everything.items() if fits(name, line)]
+    assert due and listed(machine.ask(f"list {words}")) == due
+
+
+def test_a_long_answer_stops_at_a_screenful_for_a_person_alone(machine: Qemu) -> None:
+    machine.send(b"list all\r")
+    first = machine.wait_for("-- more: any key, q ends it --")
+    assert machine.text[: first.start()].rpartition(PROMPT)[2].count("\n") == 23
+    machine.send(b" ")
+    second = machine.wait_for("-- more: any key, q ends it --")
+    assert machine.text[first.end() : second.start()].count("\n") == 23
+    machine.send(b"q")
+    machine.wait_for("\x1b[K" + PROMPT)
+    assert len(listed(machine.text)) < 50
+    assert "-- more" not in machine.ask("list all")
+
+    machine.send(b"list all\rgate 3\r")  # who has typed ahead waits for nothing
+    machine.wait_for("Gate 3 ")
+
+
+@pytest.mark.parametrize(
+    "line", ["help", "list", "list all", "list *", "vectors", "tour", "bt", "gate 8", "frame"]
+)
 def test_answers_fit_80_columns_of_ascii(machine: Qemu, line: str) -> None:
     machine.ask("raise gp-user-cli")
     text = machine.ask(line)

@@ -6,6 +6,8 @@
 #include "devices/power.h"
 #include "lib/print.h"
 #include "monitor/fault_commands.h"
+#include "monitor/list.h"
+#include "monitor/pager.h"
 #include "report/backtrace.h"
 #include "report/describe.h"
 #include "report/report.h"
@@ -100,14 +102,19 @@ static void gate(char *argument)
 static void vectors(char *argument)
 {
     (void)argument;
+    pager_room(1);
     print("vector  mnemonic  class       code  IST   count  name\n");
     for (unsigned vector = 0; vector < VECTOR_COUNT; vector++) {
         const struct vector_info *info = vector_info(vector);
+        if (!info && trap_count(vector) == 0)
+            continue;
+        if (!pager_room(1))
+            return;
         if (info)
             print("%6u  %-8s  %-10s  %-4s  %3u  %6lu  %s\n", vector, info->mnemonic,
                   vector_class_name(info->class), info->has_error_code ? "yes" : "no", info->ist,
                   trap_count(vector), info->name);
-        else if (trap_count(vector))
+        else
             print("%6u  %-8s  %-10s  %-4s  %3u  %6lu\n", vector, "-", "-", "no", 0,
                   trap_count(vector));
     }
@@ -136,7 +143,8 @@ static void poweroff(char *argument)
 
 const struct command commands[] = {
     {"help", TAKES_NOTHING, "", "this list", help},
-    {"list", TAKES_NOTHING, "", "the faults that can be raised", command_list},
+    {"list", TAKES_FAULT, "[WORD]", "the faults that can be raised, or those with a word",
+     command_list},
     {"raise", TAKES_FAULT, "NAME", "raise one, and say what was due and what came", command_raise},
     {"frame", TAKES_NUMBER, "[N]", "draw the stack of the last one, or of trap N", command_frame},
     {"regs", TAKES_NOTHING, "", "the registers of the last one", command_regs},

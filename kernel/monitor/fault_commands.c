@@ -9,6 +9,7 @@
 #include "lib/print.h"
 #include "lib/string.h"
 #include "monitor/commands.h"
+#include "monitor/pager.h"
 #include "monitor/suggest.h"
 #include "report/describe.h"
 #include "report/frame.h"
@@ -33,13 +34,12 @@ static const struct fault *need_fault(const char *name)
         print("There is no fault \"%s\".", name);
     if (name[0])
         suggest(name, fault_name);
-    print(" `list` names them all.\n");
+    print(" `list` shows what there is.\n");
     command_failed();
     return NULL;
 }
 
-/// Whether this machine shows it as the architecture says, as far as we know.
-static bool is_seen_here(const struct fault *fault)
+bool fault_is_seen_here(const struct fault *fault)
 {
     return cpu_has(fault->needs) && deviation_here(fault->name) == NULL;
 }
@@ -52,20 +52,6 @@ static void print_where(const struct fault *fault)
         print("            Run this under %s: `%s`\n", emulator->name, emulator->command);
     else
         print("            No emulator that we know shows it.\n");
-}
-
-void command_list(char *argument)
-{
-    (void)argument;
-    bool any_elsewhere = false;
-    for (const struct fault *fault = fault_first(); fault < fault_end(); fault++) {
-        bool is_here = is_seen_here(fault);
-        any_elsewhere |= !is_here;
-        print("%c %-24s ring %u  %s\n", is_here ? ' ' : '*', fault->name, fault->ring,
-              fault->summary);
-    }
-    if (any_elsewhere)
-        print("* not seen here as the architecture has it; `raise` tells why, and where it is.\n");
 }
 
 static void print_expected(const struct expectation *expected)
@@ -224,7 +210,7 @@ void command_raise(char *argument)
     print_verdict(outcome);
     if (outcome->verdict == KNOWN)
         print_known(fault);
-    if (!is_seen_here(fault))
+    if (!fault_is_seen_here(fault))
         print_where(fault);
     print_machine_lines(fault, outcome);
     if (outcome->verdict == FAIL)
@@ -257,8 +243,13 @@ static const struct record *need_numbered_trap(const char *text)
 void command_frame(char *argument)
 {
     const struct record *record = argument[0] ? need_numbered_trap(argument) : need_trap();
-    if (record)
-        frame_draw(record);
+    if (record == NULL)
+        return;
+    if (!pager_room(FRAME_ARRIVAL_ROWS))
+        return;
+    frame_draw_arrival(record);
+    if (pager_room(FRAME_REGISTER_ROWS))
+        frame_draw_registers(record);
 }
 
 void command_regs(char *argument)

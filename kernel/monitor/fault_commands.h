@@ -1,8 +1,12 @@
 // The monitor's commands around the catalogue. @argument is as in struct command.
 #pragma once
 
-/// Name the entries, a line each.
-void command_list(char *argument);
+#include <stdbool.h>
+
+#include "faults/catalogue.h"
+
+/// Whether this machine shows @fault as the architecture says, as far as we know.
+bool fault_is_seen_here(const struct fault *fault);
 
 /// Raise the entry @argument; say what was due and what came, for people and for programs.
 void command_raise(char *argument);

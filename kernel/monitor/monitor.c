@@ -8,6 +8,7 @@
 #include "lib/string.h"
 #include "monitor/commands.h"
 #include "monitor/line.h"
+#include "monitor/pager.h"
 #include "monitor/suggest.h"
 
 static const char *command_name(size_t index)
@@ -113,7 +114,9 @@ void monitor(void)
 {
     static char line[LINE_SIZE];
     for (;;) {
-        if (line_read("barestub> ", line, complete) == LINE_LOST) {
+        enum line_end end = line_read("barestub> ", line, complete);
+        pager_start(end == LINE_TYPED);
+        if (end == LINE_LOST) {
             print("This line is longer than the %u characters that fit. Nothing of it was run.\n",
                   LINE_SIZE - 1);
             command_failed();

@@ -76,7 +76,7 @@ static void draw_rip(const struct record *record)
           record->regs.cs & 3, name);
 }
 
-void frame_draw(const struct record *record)
+void frame_draw_arrival(const struct record *record)
 {
     char stub[32];
     unsigned vector = record->regs.vector;
@@ -98,6 +98,10 @@ void frame_draw(const struct record *record)
     draw_slots(record, vector_slot, 1,
                record->regs.slot_opened ? "the stub, and slot_opened" : "the stub");
     draw_stage(record, offsetof(struct regs, vector), "trap_entry");
+}
+
+void frame_draw_registers(const struct record *record)
+{
     draw_slots(record, register_slots, COUNT(register_slots), "trap_entry");
     draw_stage(record, 0, "the call");
     print("                     RDI = RBP = struct regs *: trap_dispatch(struct regs *)\n");
