@@ -15,7 +15,7 @@ from catalogue import entries
 from conftest import ROOT
 from guest import NEXT_PROMPT, PROMPT
 from intlog import Record
-from emulator.qemu import POWER_OFF_AFTER_FAILURE
+from emulator.qemu import POWER_OFF, POWER_OFF_AFTER_FAILURE
 from person import terminal
 from qemu import Qemu
 from symbols import Symbol
@@ -136,11 +136,29 @@ def test_bt_goes_back_to_the_start(machine: Qemu) -> None:
     assert names[-3:] == ["monitor", "kmain", "higher_half"]
 
 
-def test_tour_raises_and_judges(machine: Qemu) -> None:
-    lines = machine.ask("tour").splitlines()
-    assert len(lines) > 200
-    assert "  pf-write-readonly        #PF Page Fault                     error 0x3" in lines
-    assert not [line for line in lines if "WRONG" in line]
+def test_tour_raises_a_dozen_and_judges(machine: Qemu) -> None:
+    text = machine.ask("tour")
+    names = re.findall(r"^([a-z0-9-]+), ring [03]: ", text, re.MULTILINE)
+    assert len(names) == 12 and set(names) <= set(entries())
+    assert "| error code  the CPU\n" in text and "| error code  the stub: a dummy\n" in text
+    assert "verdict" not in text and "There is no fault" not in text
+    assert machine.poweroff() == POWER_OFF
+
+
+def test_tour_waits_for_a_person(machine: Qemu) -> None:
+    machine.send(b"tour\r")
+    begin = 0
+    for stop in range(1, 12):
+        match = machine.wait_for(f"-- {stop} of 12: any key, q ends it --")
+        assert machine.text[begin : match.start()].rpartition(PROMPT)[2].count("\n") < 24
+        begin = match.end()
+        machine.send(b" ")
+    machine.wait_for(NEXT_PROMPT)
+    machine.send(b"tour\r")
+    machine.wait_for("-- 1 of 12")
+    machine.send(b"q")
+    machine.wait_for("\x1b[K" + PROMPT)
+    assert "-- 2 of 12" not in machine.text[begin:]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@
 #include "monitor/fault_commands.h"
 #include "monitor/list.h"
 #include "monitor/pager.h"
+#include "monitor/tour.h"
 #include "report/backtrace.h"
 #include "report/describe.h"
 #include "report/report.h"
@@ -151,7 +152,7 @@ const struct command commands[] = {
     {"gate", TAKES_NUMBER, "N", "decode the IDT's gate N", gate},
     {"vectors", TAKES_NOTHING, "", "the vectors, and how often each was taken", vectors},
     {"bt", TAKES_NOTHING, "", "a backtrace from here", bt},
-    {"tour", TAKES_NOTHING, "", "raise the recoverable ones, one after the other", command_tour},
+    {"tour", TAKES_NOTHING, "", "a dozen of them, chosen and explained", command_tour},
     {"check", TAKES_NOTHING, "", "raise all of them and report as KTAP", command_check},
     {"panic", TAKES_FAULT, "[NAME]", "a trap (#UD, or NAME's) that nobody handles", command_panic},
     {"reboot", TAKES_NOTHING, "", "restart the machine", reboot},

@@ -22,8 +22,7 @@ static const char *fault_name(size_t index)
     return fault < fault_end() ? fault->name : NULL;
 }
 
-/// The entry called @name; where there is none, say so and what is near.
-static const struct fault *need_fault(const char *name)
+const struct fault *fault_need(const char *name)
 {
     const struct fault *fault = fault_find(name);
     if (fault)
@@ -185,18 +184,32 @@ static void print_machine_lines(const struct fault *fault, const struct outcome 
           outcome->reason[0] ? " " : "", outcome->reason);
 }
 
-/// Name what is about to run, for it may hang.
-static void print_head(const struct fault *fault)
+void fault_print_head(const struct fault *fault)
 {
     print("%s, ring %u: %s\n", fault->name, fault->ring, fault->summary);
 }
 
+void fault_print_traps(const struct outcome *outcome, size_t limit)
+{
+    for (size_t i = 0; i < kept_traps(outcome) && i < limit; i++)
+        print_seen(&outcome->traps[i]);
+}
+
+void fault_print_verdict(const struct fault *fault, const struct outcome *outcome)
+{
+    print_verdict(outcome);
+    if (outcome->verdict == KNOWN)
+        print_known(fault);
+    if (!fault_is_seen_here(fault))
+        print_where(fault);
+}
+
 void command_raise(char *argument)
 {
-    const struct fault *fault = need_fault(argument);
+    const struct fault *fault = fault_need(argument);
     if (fault == NULL)
         return;
-    print_head(fault);
+    fault_print_head(fault);
     const struct expectation *expected = NULL;
     while ((expected = fault_expectation(fault, expected)))
         print_expected(expected);
@@ -205,13 +218,8 @@ void command_raise(char *argument)
         print("  expected  shutdown: the machine resets\n");
     }
     const struct outcome *outcome = fault_run(fault);
-    for (size_t i = 0; i < kept_traps(outcome); i++)
-        print_seen(&outcome->traps[i]);
-    print_verdict(outcome);
-    if (outcome->verdict == KNOWN)
-        print_known(fault);
-    if (!fault_is_seen_here(fault))
-        print_where(fault);
+    fault_print_traps(outcome, TRAPS_LIMIT);
+    fault_print_verdict(fault, outcome);
     print_machine_lines(fault, outcome);
     if (outcome->verdict == FAIL)
         command_failed();
@@ -263,47 +271,6 @@ void command_regs(char *argument)
     report_code(&record->regs);
 }
 
-/// Whether the tour can go on after it: not when an abort ends it.
-static bool is_recoverable(const struct fault *fault)
-{
-    if (fault->flags & FAULT_FATAL)
-        return false;
-    const struct expectation *expected = NULL;
-    while ((expected = fault_expectation(fault, expected)))
-        if (expected->flags & EXPECT_ABANDON)
-            return false;
-    return true;
-}
-
-/// What was seen first, in a few words.
-static void print_tour_line(const struct fault *fault, const struct outcome *outcome)
-{
-    static const char *const verdicts[] = {"", "WRONG: ", "known: ", "not run: "};
-    print("  %-24s ", fault->name);
-    if (outcome->verdict != PASS) {
-        print("%s%s\n", verdicts[outcome->verdict], outcome->reason);
-    } else if (outcome->count == 0) {
-        print("%s\n", fault->summary);
-    } else {
-        const struct record *seen = &outcome->traps[0];
-        print("%-34s", report_vector(seen->regs.vector));
-        print(seen->code_pushed ? " error 0x%lx\n" : " no code\n", seen->regs.error_code);
-    }
-}
-
-void command_tour(char *argument)
-{
-    (void)argument;
-    for (const struct fault *fault = fault_first(); fault < fault_end(); fault++) {
-        if (!is_recoverable(fault))
-            continue;
-        const struct outcome *outcome = fault_run(fault);
-        print_tour_line(fault, outcome);
-        if (outcome->verdict == FAIL)
-            command_failed();
-    }
-}
-
 /// KTAP, version 1: one line a fault; TODO marks a deviation of the emulator that is known.
 void command_check(char *argument)
 {
@@ -336,12 +303,12 @@ void command_panic(char *argument)
 {
     if (argument[0] == '\0')
         ud2();
-    const struct fault *fault = need_fault(argument);
+    const struct fault *fault = fault_need(argument);
     if (fault == NULL)
         return;
     char reason[80];
     if (fault_can_run(fault, reason, sizeof(reason))) {
-        print_head(fault);
+        fault_print_head(fault);
         fault_run_unhandled(fault);
         print("No trap came.\n");
     } else {

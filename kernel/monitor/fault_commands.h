@@ -2,8 +2,21 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
-#include "faults/catalogue.h"
+#include "faults/faults.h"
+
+/// The entry called @name, or null; where there is none, say so and what is near.
+const struct fault *fault_need(const char *name);
+
+/// Name @fault, which is about to run: it may hang.
+void fault_print_head(const struct fault *fault);
+
+/// Print the traps that came, @limit of them at most.
+void fault_print_traps(const struct outcome *outcome, size_t limit);
+
+/// Print the verdict; where this machine differs, also why, and where @fault can be seen.
+void fault_print_verdict(const struct fault *fault, const struct outcome *outcome);
 
 /// Whether this machine shows @fault as the architecture says, as far as we know.
 bool fault_is_seen_here(const struct fault *fault);
@@ -17,8 +30,7 @@ void command_frame(char *argument);
 /// Print the registers of the last trap.
 void command_regs(char *argument);
 
-/// Raise all recoverable entries, a line each; raise all, as KTAP.
-void command_tour(char *argument);
+/// Raise all entries, and report as KTAP.
 void command_check(char *argument);
 
 /// Leave a trap unhandled: #UD, or that of the entry @argument.

@@ -9,7 +9,6 @@
 #include "monitor/commands.h"
 #include "monitor/fault_commands.h"
 #include "monitor/pager.h"
-#include "monitor/suggest.h"
 
 #define GROUP_COLUMNS 5
 
@@ -56,9 +55,9 @@ static void list_groups(void)
     }
     if (column % GROUP_COLUMNS != 0)
         print("\n");
-    print("`list pf` names those with this word in their names, `list ring3` those of ring 3,\n"
-          "`list *` those that are not seen here as the architecture has them, `list all` all.\n"
-          "`list pf ring3` names those that both fit.\n");
+    print("`list pf` names those with this word in their names, `list ring3` those of\n"
+          "ring 3, `list pf ring3` those that both fit, `list all` every one, and\n"
+          "`list *` those that are not seen here as the architecture has them.\n");
 }
 
 /// Whether one of the words of @name begins with the @length characters of @word.
