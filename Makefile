@@ -4,6 +4,7 @@ BUILD := build
 FAULTS ?=
 RUN ?=
 EMU ?= qemu
+SUITE ?= trixie
 # WERROR=1 makes a warning an error. Tests do; nobody else is stopped by a newer compiler's opinion.
 WERROR ?=
 STRICT := $(if $(WERROR),-Werror)
@@ -14,6 +15,13 @@ absolute = $(if $(findstring /,$(1)),$(abspath $(1)),$(1))
 override QEMU := $(call absolute,$(QEMU))
 override BOCHS := $(call absolute,$(BOCHS))
 export QEMU BOCHS
+
+# What may stand on the command line. Another word would do nothing, and nobody would know.
+OPTIONS := RUN FAULTS EMU CPU UEFI QEMU BOCHS K FAULT WALK RR SEED N SECONDS STUBS ELF ARGS BUG SUITE WERROR BUILD \
+	CROSS CC LD OBJCOPY NASM CFLAGS NASMFLAGS LDFLAGS HOST_CC HOST_CFLAGS HOST_LDFLAGS \
+	GRUB_MKRESCUE FONT GDB PYTHON NO_INSTALL CI
+$(foreach word,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(word)))),\
+	$(if $(filter $(OPTIONS),$(word)),,$(error $(word): there is no such option, only $(OPTIONS)))))
 
 # Compiler: CROSS=prefix- if given, else x86_64-elf-gcc if there is one, else the GCC of Debian's
 # name; CC=clang works as well.
@@ -53,11 +61,19 @@ CFLAGS := $(TARGET) -std=c17 -O2 -g -ffreestanding -fno-pic -mcmodel=kernel -mge
 NASMFLAGS := -f elf64 -g -F dwarf -I kernel/ -I asm/ -I tests/faults/
 LDFLAGS := -T linker.ld -nostdlib -static -z max-page-size=4096 -z noexecstack --no-warn-mismatch
 
+# What a person types reaches the shell as one word, whatever is in it.
+quote = '$(subst ','\'',$(1))'
+
 SOURCES := $(sort $(wildcard kernel/*.c kernel/*/*.c boot/*.c boot/*.asm asm/*.asm)) \
 	$(sort $(wildcard tests/faults/*.asm))
+ifneq ($(words $(FAULTS)),$(if $(FAULTS),1,0))
+$(error FAULTS=$(FAULTS): make takes no directory with a space in its name)
+endif
 OWN_FAULTS := $(if $(FAULTS),$(sort $(wildcard $(FAULTS)/*.asm)))
 ifneq ($(FAULTS),)
 $(if $(OWN_FAULTS),,$(error FAULTS=$(FAULTS): there is no .asm file in that directory))
+$(foreach file,$(OWN_FAULTS),$(if $(wildcard $(file)),,\
+	$(error FAULTS=$(FAULTS): make takes no file with a space in its name: $(file)...)))
 endif
 OWN := $(BUILD)/own/$(subst /,_,$(FAULTS))
 GENERATED := $(BUILD)/generated/font.c $(BUILD)/generated/deviations.c
@@ -68,7 +84,12 @@ ELF := $(BUILD)/barestub.elf
 ISO := $(BUILD)/barestub.iso
 # Some systems have a CPU in the environment, which says something else.
 THEIR_CPU := $(if $(findstring command,$(origin CPU)),$(CPU))
-RUN_ISO := $(if $(RUN),$(BUILD)/run.iso,$(ISO))
+RUN_ISO := $(if $(value RUN),$(BUILD)/run.iso,$(ISO))
+# The monitor's words go by the environment: neither make nor the shell may read them.
+ifeq ($(origin RUN),command line)
+unexport RUN
+endif
+export RUN_WORDS := $(value RUN)
 
 # What `make lint` reads: the kernel named by ELF=, else a running one named in ARGS, else ours.
 THEIR_ELF := $(if $(findstring command,$(origin ELF)),$(ELF))
@@ -76,82 +97,94 @@ RUNNING := $(filter --boot --qmp --rules --help,$(ARGS))
 
 # A recording has nobody who types: its words are on the kernel's command line.
 GDB := gdb
-DEBUG_FAULT := $(or $(FAULT),$(if $(RR),pf-write-readonly))
-DEBUG_RUN := $(if $(RR),raise $(DEBUG_FAULT); poweroff,$(RUN))
-DEBUG_ISO := $(if $(DEBUG_RUN),$(BUILD)/run.iso,$(ISO))
+DEBUG_FAULT := $(or $(value FAULT),$(if $(RR),pf-write-readonly))
+RECORDED := $(if $(RR),RUN=$(call quote,raise $(DEBUG_FAULT); poweroff))
+DEBUG_ISO := $(if $(RECORDED),$(BUILD)/run.iso,$(RUN_ISO))
 
 # What a command needs is found, or installed, before anything else.
 DEPS := CC='$(CC)' CROSS='$(CROSS)' scripts/deps
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(BUILD)/pycache
 
-.PHONY: all run bugs break mutate debug test fuzz fuzz-input bench compare lint clean help compile_commands format FORCE
+.PHONY: all run test debug fuzz fuzz-input lint bench compare bugs break mutate fresh \
+	compile_commands format clean help FORCE
 .DELETE_ON_ERROR:
 
 all: ## build build/barestub.elf and build/barestub.iso
-	@$(DEPS) build
+	@$(DEPS) kernel image
 	@$(MAKE) --no-print-directory $(ISO)
 
 run: ## boot it: RUN="...", FAULTS=DIR, UEFI=1, EMU=bochs|kvm, CPU=MODEL
-	@$(DEPS) build $(if $(filter bochs,$(EMU)),bochs,run) $(if $(UEFI),uefi)
+	@$(DEPS) kernel image $(if $(filter bochs,$(EMU)),bochs,run) $(if $(UEFI),uefi)
 	@$(MAKE) --no-print-directory $(RUN_ISO)
-	@$(PYTHON) scripts/run --emu $(EMU) $(THEIR_CPU:%=--cpu %) $(if $(UEFI),--uefi) $(RUN_ISO)
+	@$(PYTHON) scripts/run --emu $(call quote,$(EMU)) \
+		$(if $(THEIR_CPU),--cpu $(call quote,$(THEIR_CPU))) $(if $(UEFI),--uefi) $(RUN_ISO)
 
-test: ## run all tests; JUnit XML in build/junit.xml
-	@$(DEPS) build run uefi bochs test silicon bugs lint $(if $(IS_X86_64),input)
+test: ## run all tests, or those that K="..." names; JUnit XML in build/junit.xml
+	@$(DEPS) kernel image run uefi bochs debug record silicon clang bugs lint test \
+		$(if $(IS_X86_64),input)
 	@$(MAKE) --no-print-directory $(ISO) \
 		$(if $(IS_X86_64),$(SILICON)/fuzz $(SILICON)/native $(INPUT_FUZZERS))
-	$(PYTHON) -m pytest -c tests/pytest.ini --rootdir=. -n 2 --junitxml=$(BUILD)/junit.xml tests
+	$(PYTHON) -m pytest -c tests/pytest.ini --rootdir=. -n 2 --junitxml=$(BUILD)/junit.xml \
+		$(if $(K),-k $(call quote,$(value K))) tests
 
 debug: ## step through traps in GDB: FAULT=NAME, WALK=NAME, RR=1 to go back in time, RUN="..."
-	@$(DEPS) build debug $(if $(RR),record)
-	@$(MAKE) --no-print-directory RUN='$(DEBUG_RUN)' $(DEBUG_ISO)
-	@$(PYTHON) scripts/debug --emu $(EMU) --gdb '$(GDB)' $(if $(RR),--record) $(DEBUG_FAULT:%=--fault %) \
-		$(WALK:%=--walk %) $(ELF) $(DEBUG_ISO)
+	@$(DEPS) kernel image run debug $(if $(RR),record)
+	@$(MAKE) --no-print-directory $(RECORDED) $(DEBUG_ISO)
+	@$(PYTHON) scripts/debug --emu $(call quote,$(EMU)) --gdb '$(GDB)' $(if $(RR),--record) \
+		$(if $(DEBUG_FAULT),--fault $(call quote,$(DEBUG_FAULT))) \
+		$(if $(WALK),--walk $(call quote,$(value WALK))) $(ELF) $(DEBUG_ISO)
 
 fuzz: ## random interrupts through the stubs, on this CPU: SEED=, N=, STUBS="OBJECT..."
-	@$(DEPS) build silicon
+	@$(DEPS) silicon
 	@$(MAKE) --no-print-directory $(SILICON)/fuzz
 	@$(SILICON)/fuzz $(or $(SEED),$$(od -An -N7 -tu8 /dev/urandom)) $(or $(N),10000000)
 
 fuzz-input: ## random firmware tables, boot information and text for the kernel's readers: SECONDS=
-	@$(DEPS) build input
+	@$(DEPS) kernel input
 	@$(MAKE) --no-print-directory $(INPUT_FUZZERS)
 	@$(PYTHON) tests/fuzz/run.py $(BUILD) $(or $(SECONDS),60)
 
 lint: ## check anybody's interrupt stubs: ELF=KERNEL or "OBJECTS", ARGS="..." of scripts/stublint
-	@$(DEPS) lint $(if $(THEIR_ELF),,build)
+	@$(DEPS) lint $(if $(THEIR_ELF),,kernel)
 	@$(if $(THEIR_ELF),,$(MAKE) --no-print-directory $(ELF))
 	@$(PYTHON) scripts/stublint $(if $(THEIR_ELF)$(RUNNING),$(THEIR_ELF),$(ELF)) $(ARGS)
 
 bench: ## measure the interrupt path beside the compilers' own, on this CPU
-	@$(DEPS) build run silicon bench
+	@$(DEPS) kernel image run silicon clang bench
 	@$(MAKE) --no-print-directory $(ISO) $(STUBS)
 	@$(PYTHON) scripts/bench $(BUILD) $(STUBS)
 
 compare: ## the compilers' interrupt functions beside our stub, duty by duty
-	@$(DEPS) build silicon compare
+	@$(DEPS) python silicon clang debug
 	@$(MAKE) --no-print-directory $(STUBS)
 	@$(PYTHON) scripts/compare $(BUILD) $(STUBS)
 
 bugs: ## list the classic mistakes of the bug museum, tests/bugs/
+	@$(DEPS) python
 	@$(PYTHON) scripts/break
 
 break: ## boot the kernel with one of them, and see what it does: BUG=NAME
-	@$(DEPS) build run silicon bugs
+	@$(DEPS) kernel image run silicon bugs
 	@$(MAKE) --no-print-directory $(ELF) $(if $(IS_X86_64),$(SILICON)/fuzz)
-	@$(PYTHON) scripts/break $(BUG)
+	@$(PYTHON) scripts/break $(call quote,$(value BUG))
 
-mutate: ## break each instruction of the path in turn: a test must find it
-	@$(DEPS) build run test silicon bugs
+mutate: ## break each instruction of the path in turn, or those that K= names: a test must find it
+	@$(DEPS) kernel image run debug silicon bugs test
 	@$(MAKE) --no-print-directory $(ISO) $(if $(IS_X86_64),$(SILICON)/fuzz)
-	@$(PYTHON) tests/mutate.py
+	@$(PYTHON) tests/mutate.py $(if $(K),$(call quote,$(value K)))
+
+fresh: ## as a new user on a clean Debian: SUITE=bookworm|trixie|sid, ARGS="COMMAND..."
+	@$(DEPS) fresh
+	@scripts/fresh $(call quote,$(SUITE)) $(ARGS)
 
 compile_commands: ## write build/compile_commands.json for editors and clangd
-	@$(DEPS) build
-	@$(PYTHON) scripts/compile_commands $(BUILD)/compile_commands.json '$(CC) $(CFLAGS)' \
-		$(filter %.c,$(SOURCES))
+	@$(DEPS) python
+	@$(PYTHON) scripts/build/compile_commands $(BUILD)/compile_commands.json \
+		'$(CC) $(CFLAGS) -c' $(filter %.c,$(SOURCES)) -- \
+		'$(HOST_CC) $(HOST_CFLAGS) -c' $(wildcard tests/silicon/*.c)
 
 format: ## lay the C sources out as .clang-format says
+	@$(DEPS) format
 	clang-format -i kernel/*.[ch] kernel/*/*.[ch] boot/*.[ch] tests/silicon/*.[ch] tests/fuzz/*.[ch]
 
 clean: ## remove build/
@@ -185,11 +218,9 @@ define write_if_changed
 	@printf '%s\n' $(1) | cmp -s - $@ || printf '%s\n' $(1) > $@
 endef
 
-$(BUILD)/barestub.cfg: FORCE
-	$(call write_if_changed,"set run=''")
-
-$(BUILD)/run.cfg: FORCE
-	$(call write_if_changed,"set run='$(RUN)'")
+$(BUILD)/barestub.cfg: export RUN_WORDS :=
+$(BUILD)/%.cfg: FORCE
+	@$(PYTHON) scripts/build/run_cfg $@
 
 $(BUILD)/objects: FORCE
 	$(call write_if_changed,"$(OBJECTS)")

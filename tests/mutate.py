@@ -1,4 +1,5 @@
-"""Run all of mutants.py: each must be found by one of the checks, or be a proven equivalent."""
+"""Run all of mutants.py: each must be found by one of the checks, or be a proven equivalent.
+Usage: mutate.py [TEXT]: only those with this text in their names."""
 
 from __future__ import annotations
 
@@ -84,11 +85,14 @@ def print_figures(killers: dict[str, str], equivalents: dict[str, str], seconds:
     print(f"{seconds:.0f} seconds.")
 
 
-def main() -> int:
+def main(text: str = "") -> int:
     start = time.monotonic()
-    equivalents = mutants.equivalents()
+    every = [mutant for mutant in mutants.mutants() if text in mutant.name]
+    equivalents = {name: why for name, why in mutants.equivalents().items() if text in name}
+    if not every:
+        sys.exit(f"barestub: no mutant has {text!r} in its name")
     killers = {}
-    for mutant, killer, found in try_all(mutants.mutants()):
+    for mutant, killer, found in try_all(every):
         killers[mutant.name] = killer
         words = f"{killer}: {symptom(found)}" if killer else "survives"
         print(f"{mutant.name}\n    {words}", flush=True)
@@ -99,4 +103,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]))
