@@ -45,7 +45,7 @@ GRUB_MKRESCUE := $(if $(shell command -v grub2-mkrescue),grub2-mkrescue,grub-mkr
 # What grub.cfg and a disk of any kind need. With all modules the ISO is four times as large, and
 # takes seconds to write.
 GRUB_OPTIONS := --locales= --fonts= --themes= \
-	--install-modules="normal part_msdos part_gpt iso9660 fat all_video cpuid multiboot2"
+	--install-modules="normal part_msdos part_gpt iso9660 fat configfile all_video cpuid multiboot2"
 # Debian's pytest belongs to Debian's Python.
 PYTHON := $(firstword $(wildcard /usr/bin/python3) python3)
 FONT := $(firstword $(wildcard /usr/share/consolefonts/spleen-8x16.psfu.gz \
@@ -218,6 +218,7 @@ define write_if_changed
 	@printf '%s\n' $(1) | cmp -s - $@ || printf '%s\n' $(1) > $@
 endef
 
+.PRECIOUS: $(BUILD)/%.cfg
 $(BUILD)/barestub.cfg: export RUN_WORDS :=
 $(BUILD)/%.cfg: FORCE
 	@$(PYTHON) scripts/build/run_cfg $@
