@@ -30,7 +30,7 @@ static void check_screen(void)
 
 static void read_information(void)
 {
-    char value[64];
+    static char value[COMMAND_LINE_SIZE];
     memset(&bootinfo, 0, sizeof bootinfo);
     bootinfo_init(information, end);
     bootinfo_report();
@@ -38,7 +38,7 @@ static void read_information(void)
     check_screen();
     always(bootinfo.symtab + bootinfo.symtab_size <= BOOT_IDENTITY_END, "symbols are loaded low");
     always(bootinfo.strtab + bootinfo.strtab_size <= BOOT_IDENTITY_END, "names are loaded low");
-    if (bootinfo_option("run", value, sizeof value))
+    if (bootinfo_option("run", value))
         always(strlen(value) < sizeof value, "an option's value ends");
 }
 
