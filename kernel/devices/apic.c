@@ -97,19 +97,30 @@ static bool x2apic_locked(void)
            rdmsr(IA32_XAPIC_DISABLE_STATUS) & LEGACY_XAPIC_DISABLED;
 }
 
+uint64_t apic_base(void)
+{
+    return rdmsr(IA32_APIC_BASE);
+}
+
+void apic_set_base(uint64_t base)
+{
+    uint64_t before = apic_base();
+    // The way from x2APIC to xAPIC mode leads through "disabled" alone. Do not pass through it
+    // otherwise: QEMU's APIC, once disabled, stays so until reset.
+    if (before & APIC_BASE_EXTD && !(base & APIC_BASE_EXTD))
+        wrmsr(IA32_APIC_BASE, before & ~(APIC_BASE_EXTD | APIC_BASE_EN));
+    if (before != base)
+        wrmsr(IA32_APIC_BASE, base);
+}
+
 /// Put the local APIC at physical @address and into xAPIC mode: SDM vol. 3, 10.4.3 and 10.12.5.
 static void enable_xapic(uint64_t address)
 {
-    uint64_t base = rdmsr(IA32_APIC_BASE);
-    if (base & APIC_BASE_EXTD) {
-        if (x2apic_locked())
-            panic("The firmware locked the APIC in x2APIC mode; its setup may offer xAPIC mode");
-        // The way from x2APIC to xAPIC mode leads through "disabled" alone. Do not pass through
-        // it otherwise: QEMU's APIC, once disabled, stays so until reset.
-        base &= ~(APIC_BASE_EXTD | APIC_BASE_EN);
-        wrmsr(IA32_APIC_BASE, base);
-    }
-    wrmsr(IA32_APIC_BASE, (base & ~APIC_BASE_ADDRESS) | address | APIC_BASE_EN);
+    uint64_t base = apic_base();
+    if (base & APIC_BASE_EXTD && x2apic_locked())
+        panic("The firmware locked the APIC in x2APIC mode; its setup may offer xAPIC mode");
+    base &= ~(APIC_BASE_EXTD | APIC_BASE_ADDRESS);
+    apic_set_base(base | address | APIC_BASE_EN);
     if (!(rdmsr(IA32_APIC_BASE) & APIC_BASE_EN))
         panic("The local APIC is off and cannot be switched on before the next reset");
 }
@@ -172,6 +183,14 @@ static bool vector_bit(uint32_t offset, unsigned vector)
 bool apic_in_service(unsigned vector)
 {
     return vector_bit(LAPIC_ISR, vector);
+}
+
+bool apic_end(unsigned vector)
+{
+    if (!apic_in_service(vector))
+        return false;
+    apic_eoi();
+    return true;
 }
 
 void apic_eoi_all(void)

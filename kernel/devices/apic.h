@@ -7,9 +7,18 @@
 /// Enable the local APIC (xAPIC mode) and mask every I/O APIC pin. Needs acpi_init().
 void apic_init(void);
 
-/// Signal the end of the interrupt in service: once per interrupt, never for a spurious one.
-/// SDM vol. 3, 10.8.5.
+/// The end of the interrupt of @vector: every handler of a device calls this, once. Returns false,
+/// and does nothing, if none is in service: then INT n came, or a spurious interrupt, and an EOI
+/// would end another one. SDM vol. 3, 10.8.5.
+bool apic_end(unsigned vector);
+
+/// Signal the end of the interrupt in service, whichever it is.
 void apic_eoi(void);
+
+/// IA32_APIC_BASE: where the local APIC is, and its mode. To leave x2APIC mode resets its
+/// registers. SDM vol. 3, 10.4.4 and 10.12.5.
+uint64_t apic_base(void);
+void apic_set_base(uint64_t base);
 
 /// Route ISA interrupt @irq (0 to 15; MADT overrides honoured) to @vector and unmask it.
 void apic_route(unsigned irq, unsigned vector);

@@ -160,7 +160,7 @@ static void keyboard_trap(struct regs *regs)
         if (key)
             input_put(key);
     }
-    apic_eoi();
+    apic_end(VECTOR_KEYBOARD);
 }
 
 // Wait until @bit of the status register is @set; false if that takes too long.

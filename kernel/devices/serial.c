@@ -154,7 +154,7 @@ static void serial_trap(struct regs *regs)
         if (key)
             input_put(key);
     }
-    apic_eoi();
+    apic_end(VECTOR_COM1);
 }
 
 void serial_enable_interrupts(void)

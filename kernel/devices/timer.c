@@ -82,10 +82,8 @@ static uint32_t measure_lapic_timer(void)
 static void handle_tick(struct regs *regs)
 {
     (void)regs;
-    if (!apic_in_service(VECTOR_TIMER))
-        return; // INT 64: no tick, and an EOI would end another interrupt
-    ticks++;
-    apic_eoi();
+    if (apic_end(VECTOR_TIMER))
+        ticks++;
 }
 
 void timer_init(void)
