@@ -34,7 +34,9 @@ uint64_t boot_main(uint64_t information)
     bootinfo_report();
     memory_init();
     cpu_detect();
-    return paging_init();
+    uint64_t cr3 = paging_init();
+    screen_detach();
+    return cr3;
 }
 
 /// Run the words that a script has given on the command line, all of them or none.

@@ -28,3 +28,8 @@ void console_write(const char *text, size_t length)
     serial_write(text, length);
     screen_write(text, length);
 }
+
+void console_last_word(const char *text, size_t length)
+{
+    serial_write(text, length);
+}

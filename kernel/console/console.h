@@ -7,3 +7,7 @@
 /// Write @length bytes of @text to every device that is ready. "\n" starts a new line. Of the
 /// terminal's control codes only \b, \r and the sequences of screen_write() are understood.
 void console_write(const char *text, size_t length);
+
+/// Write it to the serial line alone: for a panic whose report has trapped, on any other device
+/// perhaps. It takes nothing but ports.
+void console_last_word(const char *text, size_t length);

@@ -19,6 +19,7 @@
 static const struct display *display;
 static unsigned columns, rows;
 static bool reachable; // whether the display's memory is mapped
+static bool cleared;   // whether it shows what `shown` says
 
 static screen_cell cells[ROWS_MAX][COLUMNS_MAX]; // what is to be seen
 static screen_cell shown[ROWS_MAX][COLUMNS_MAX]; // what the display shows
@@ -192,12 +193,15 @@ static const struct display *open(void)
     }
 }
 
-// Start to show the grid on the display at @memory.
+// Show the grid from now on, on the display at @memory.
 static void show(void *memory)
 {
     display->map(memory);
-    display->clear();
-    memset(shown, ' ', sizeof(shown));
+    if (!cleared) {
+        display->clear();
+        memset(shown, ' ', sizeof(shown));
+        cleared = true;
+    }
     reachable = true;
     refresh();
 }
@@ -214,6 +218,11 @@ void screen_init_early(void)
         show((void *)bootinfo.framebuffer.address);
 }
 
+void screen_detach(void)
+{
+    reachable = false;
+}
+
 void screen_remap(void)
 {
     if (!display)
@@ -221,13 +230,11 @@ void screen_remap(void)
     // Cached, as far as the page tables go: then the memory type is what the firmware's MTRRs say
     // of the display, which may be write combining. SDM vol. 3, table 11-7.
     void *memory = paging_map_physical(bootinfo.framebuffer.address, display_size(), false);
-    if (!memory) {
+    if (memory) {
+        show(memory);
+    } else {
         display = NULL;
         print("The screen is not used: its memory at 0x%lx cannot be mapped.\n",
               bootinfo.framebuffer.address);
-    } else if (reachable) {
-        display->map(memory);
-    } else {
-        show(memory);
     }
 }

@@ -21,7 +21,10 @@ struct display {
 /// the boot mapping reaches below 4 GiB. Above, the text is kept until screen_remap().
 void screen_init_early(void);
 
-/// Reach the display through the kernel's page tables. Call right after paging_init().
+/// The boot mapping goes: keep the text until screen_remap().
+void screen_detach(void);
+
+/// Reach the display through the kernel's page tables, once they are in use.
 void screen_remap(void);
 
 /// Show @length bytes of ASCII @text. Understands \n \r \b \t and of ECMA-48, 8.3: CUF, CUB, CUP to

@@ -3,8 +3,8 @@
 #include "report/panic.h"
 
 #include <stdarg.h>
-#include <stdbool.h>
 
+#include "console/console.h"
 #include "cpu/cpu.h"
 #include "cpu/x86.h"
 #include "lib/print.h"
@@ -14,30 +14,61 @@
 #include "report/report.h"
 #include "trap/vectors.h"
 
-static bool panicking;
+static unsigned depth;             ///< of panics: 1 in the report, 2 if that traps itself
+static const struct regs *subject; ///< the trap that the report is about, or null
 
-static _Noreturn void halt(void)
+static _Noreturn void stop(void)
 {
-    print("System Halted.\n");
     for (;;) {
         cli();
         hlt();
     }
 }
 
-/// A trap on the way through the report must not start another one.
+static _Noreturn void halt(void)
+{
+    print("System Halted.\n");
+    stop();
+}
+
+/// The report has trapped, with @regs, or null for a panic() in it. Whatever it used may be broken,
+/// so this must use no more than a buffer and the serial line.
+static _Noreturn void last_word(const struct regs *regs)
+{
+    char text[256];
+    size_t length;
+    if (regs)
+        length = print_to(text, sizeof(text),
+                          "\nTrap %u at 0x%lx inside the panic report.\n"
+                          "Error 0x%lx, CR2 0x%lx.\n",
+                          regs->vector, regs->rip, regs->error_code, read_cr2());
+    else
+        length = print_to(text, sizeof(text), "\nPanic inside the panic report.\n");
+    console_last_word(text, length);
+    if (subject) {
+        length =
+            print_to(text, sizeof(text), "The report was about trap %u at 0x%lx, error 0x%lx.\n",
+                     subject->vector, subject->rip, subject->error_code);
+        console_last_word(text, length);
+    }
+    length = print_to(text, sizeof(text), "System Halted.\n");
+    console_last_word(text, length);
+    stop();
+}
+
+/// Every panic comes by here. Each depth must do less than the one above it.
 static void enter(const struct regs *regs)
 {
     cli();
-    if (!panicking) {
-        panicking = true;
+    switch (depth++) {
+    case 0:
+        subject = regs;
         return;
+    case 1:
+        last_word(regs);
+    default:
+        stop();
     }
-    if (regs)
-        print("\nTrap %u at 0x%lx inside the panic report.\n", regs->vector, regs->rip);
-    else
-        print("\nPanic inside the panic report.\n");
-    halt();
 }
 
 static void report_control_registers(const struct regs *regs)
@@ -62,7 +93,7 @@ static void report_stack_overflow(const struct regs *regs)
         print("Cause   %s overflow: 0x%lx is in its guard page\n", stack->name, read_cr2());
 }
 
-void panic_trap(const struct regs *regs)
+void panic_trap(struct regs *regs)
 {
     enter(regs);
     const struct vector_info *info = vector_info(regs->vector);
