@@ -13,12 +13,15 @@
 #include "devices/pic.h"
 #include "devices/serial.h"
 #include "devices/timer.h"
+#include "faults/machine.h"
 #include "lib/print.h"
 #include "monitor/commands.h"
 #include "monitor/monitor.h"
+#include "report/panic.h"
 #include "report/symbols.h"
 #include "trap/gdt.h"
 #include "trap/idt.h"
+#include "trap/trap.h"
 
 /// On start.asm's stack, with the boot mapping: up to the kernel's own tables. Returns their CR3.
 uint64_t boot_main(uint64_t information);
@@ -34,6 +37,7 @@ uint64_t boot_main(uint64_t information)
     bootinfo_report();
     memory_init();
     cpu_detect();
+    trap_init_clac();
     uint64_t cr3 = paging_init();
     screen_detach();
     return cr3;
@@ -55,10 +59,11 @@ static void run_command_line(void)
 
 void kmain(void)
 {
-    cpu_init();
     gdt_init();
+    trap_init(panic_trap);
     idt_init();
-    cpu_check_svm();
+    cpu_init();
+    machine_init();
     screen_remap();
     symbols_init();
     pic_init();

@@ -3,11 +3,6 @@
 
 #include "cpu/paging.h"
 #include "cpu/x86.h"
-#include "lib/string.h"
-#include "trap/trap.h"
-
-/// Three bytes of NOP in asm/entry.asm.
-extern uint8_t trap_entry_clac[] __asm__("trap_entry.clac");
 
 static bool features[FEATURE_COUNT] = {[FEATURE_ALWAYS] = true};
 
@@ -18,26 +13,11 @@ void cpu_detect(void)
         leaf <= cpuid(CPUID_EXTENDED & leaf, 0).eax && cpuid(leaf, subleaf).output & 1u << bit;
 #include "cpu/features.def"
 #undef FEATURE
-    static const uint8_t clac_code[] = {0x0F, 0x01, 0xCA};
-    if (cpu_has(FEATURE_SMAP))
-        memcpy(trap_entry_clac, clac_code, sizeof(clac_code));
 }
 
-/// In the place of an RDMSR that the CPU refuses: the register reads as 0.
-static void read_zero(struct regs *regs)
+void cpu_forget(enum feature feature)
 {
-    regs->rip += 2; // 0F 32
-    regs->rax = regs->rdx = 0;
-}
-
-void cpu_check_svm(void)
-{
-    if (!cpu_has(FEATURE_SVM))
-        return;
-    trap_fn *before = trap_handler(VECTOR_GP, read_zero); // Bochs 2.7 has no VM_CR
-    if (rdmsr(VM_CR) & VM_CR_SVMDIS)
-        features[FEATURE_SVM] = false;
-    trap_handler(VECTOR_GP, before);
+    features[feature] = false;
 }
 
 bool cpu_has(enum feature feature)
@@ -73,8 +53,15 @@ void cpu_init(void)
     // An indirect branch in ring 0 must arrive at ENDBR64, or it is #CP. SDM vol. 1, 17.3.
     if (cpu_has(FEATURE_CET_IBT))
         wrmsr(IA32_S_CET, CET_ENDBR_EN);
+    cpu_init_floating_point();
     if (cpu_has(FEATURE_XSAVE))
         xsetbv(0, XCR0_X87 | XCR0_SSE | (cpu_has(FEATURE_AVX) ? XCR0_AVX : 0));
+}
+
+void cpu_init_floating_point(void)
+{
+    fninit();
+    ldmxcsr(MXCSR_INIT);
 }
 
 static const struct stack stacks[] = {

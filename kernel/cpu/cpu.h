@@ -74,11 +74,15 @@ bool cpu_has(enum feature feature);
 /// The feature's name in the manuals.
 const char *feature_name(enum feature feature);
 
-/// Detect the features, and put CLAC into the trap path under SMAP: while text is still writable.
+/// Detect the features.
 void cpu_detect(void);
 
-/// Forget SVM where the firmware forbids it: APM vol. 2, 15.4. Needs the IDT, and interrupts off.
-void cpu_check_svm(void);
+/// The CPU has @feature, but the firmware forbids it: cpu_has() denies it from now on.
+void cpu_forget(enum feature feature);
 
 /// Switch on in CR0, CR4 and XCR0 what the kernel relies on. Needs the kernel's own tables.
 void cpu_init(void);
+
+/// Put x87 and SSE in their state of reset: all of their exceptions are masked. Needs CR0.EM and
+/// CR0.TS clear. SDM vol. 1, 8.1.5 and 11.6.4.
+void cpu_init_floating_point(void);

@@ -1,7 +1,6 @@
 // The kernel's page tables. Four levels, 4 KiB pages: SDM vol. 3, 4.5.
 #include "cpu/paging.h"
 
-#include "cpu/cpu.h"
 #include "cpu/layout.h"
 #include "cpu/memory.h"
 
@@ -125,28 +124,4 @@ void *paging_map_physical(uint64_t physical, size_t length, bool uncached)
     map(address, physical - offset, size, READ_WRITE | (uncached ? PTE_PCD | PTE_PWT : 0));
     device_next += size_with_gap;
     return (void *)(address + offset);
-}
-
-bool paging_peek(uint64_t address, uint8_t *byte)
-{
-    const volatile uint8_t *source = (const volatile uint8_t *)address;
-    if (!paging_readable((const void *)address, 1))
-        return false;
-    if (cpu_has(FEATURE_SMAP))
-        stac();
-    *byte = *source;
-    if (cpu_has(FEATURE_SMAP))
-        clac();
-    return true;
-}
-
-bool paging_readable(const void *address, size_t length)
-{
-    for (uint64_t page = (uint64_t)address & ~(PAGE_SIZE - 1); page < (uint64_t)address + length;
-         page += PAGE_SIZE) {
-        const uint64_t *entry = paging_entry((const void *)page);
-        if (entry == NULL || !(*entry & PTE_P))
-            return false;
-    }
-    return true;
 }

@@ -25,10 +25,3 @@ void *paging_map_physical(uint64_t physical, size_t length, bool uncached);
 
 /// The page-table entry that maps @address, or null if no table reaches it.
 uint64_t *paging_entry(const void *address);
-
-/// Whether ring 0 may read @length bytes at @address without a page fault.
-bool paging_readable(const void *address, size_t length);
-
-/// Read the byte at @address, ring 3's pages included, for which SMAP needs AC: SDM vol. 3, 4.6.1.
-/// Returns false, and leaves @byte alone, if nothing is mapped there.
-bool paging_peek(uint64_t address, uint8_t *byte);

@@ -96,14 +96,22 @@ static inline void pause(void)
     __asm__ volatile("pause" : : : "memory");
 }
 
-static inline void clac(void)
+static inline void fninit(void)
 {
-    __asm__ volatile("clac" : : : "memory", "cc");
+    __asm__ volatile("fninit" : : : "memory");
 }
 
-static inline void stac(void)
+static inline void ldmxcsr(uint32_t value)
 {
-    __asm__ volatile("stac" : : : "memory", "cc");
+    __asm__ volatile("ldmxcsr %0" : : "m"(value));
+}
+
+/// Add @value to *memory and return what it was, in one instruction: XADD, which needs no LOCK, for
+/// there is no other CPU.
+static inline uint64_t fetch_add(uint64_t *memory, uint64_t value)
+{
+    __asm__ volatile("xadd %0, %1" : "+r"(value), "+m"(*memory) : : "cc");
+    return value;
 }
 
 /// The operand of LGDT, SGDT, LIDT and SIDT: SDM vol. 3, 2.4.

@@ -9,21 +9,22 @@
 #include "faults/machine.h"
 #include "lib/print.h"
 #include "lib/string.h"
+#include "report/panic.h"
+#include "trap/entry.h"
 #include "trap/trap.h"
 
 #define EXCEPTIONS 32
 
-// asm/user.asm
-extern uint64_t ring3_call(uint64_t rip, uint64_t rsp, uint64_t rflags, void *kernel_rsp);
-extern uint64_t ring0_call(uint64_t code, void *kernel_rsp);
-extern const char ring_return[];
+// An entry that is abandoned ends. If its traps go on, it has destroyed the way out.
+#define ABANDON_LIMIT 3
 
 static const struct fault *running; ///< null while no entry's code runs
 static struct outcome outcome;
+static unsigned abandoned; ///< how often the running entry was, at traps that it did not expect
 static struct record last_trap;
 static bool any_trap;
 
-static trap_fn *handlers_before[VECTOR_COUNT];
+static trap_fn *handlers_before[VECTOR_COUNT]; ///< null: the entry leaves the vector alone
 static uint64_t counts_before[VECTOR_COUNT];
 
 /// Make the frame return to the caller of ring0_call() or ring3_call(), with @result.
@@ -43,28 +44,51 @@ static void on_user_call(struct regs *regs)
     abandon(regs, regs->rax);
 }
 
-static void keep_trap(const struct regs *regs)
+/// Keep the trap @regs. An NMI may come in between and be kept as well, so the place is taken
+/// first.
+static const struct record *keep_trap(const struct regs *regs, size_t *number)
 {
-    record_take(&last_trap, regs);
-    any_trap = true;
-    if (outcome.count < TRAPS_LIMIT)
-        outcome.traps[outcome.count] = last_trap;
-    outcome.count++;
+    static struct record no_place;
+    *number = fetch_add(&outcome.count, 1);
+    struct record *record = *number < TRAPS_LIMIT ? &outcome.traps[*number] : &no_place;
+    record_take(record, regs);
+    return record;
+}
+
+/// A trap that the entry did not expect ends it.
+static void on_unexpected(struct regs *regs)
+{
+    if (abandoned++ == ABANDON_LIMIT) {
+        print("\n%s cannot be ended: it was abandoned %u times, and still it traps.\n"
+              "It has destroyed the kernel's stack, or where the TSS says that it is.\n",
+              running->name, ABANDON_LIMIT);
+        panic_trap(regs);
+    }
+    abandon(regs, 0);
+}
+
+/// A trap behind the entry's end: an interrupt that it has left pending, or the kernel's own fault.
+static void on_late(struct regs *regs, const struct record *record)
+{
+    if (record->origin != ORIGIN_IRQ && regs->vector != VECTOR_NMI)
+        panic_trap(regs);
 }
 
 /// The handler of the vectors that an entry has taken over.
 static void on_trap(struct regs *regs)
 {
-    const struct expectation *expected =
-        running ? fault_expected_trap(running, outcome.count) : NULL;
-    keep_trap(regs);
-    if (last_trap.origin == ORIGIN_IRQ && apic_in_service(regs->vector))
-        apic_eoi();
-    if (running == NULL)
+    size_t number;
+    const struct record *record = keep_trap(regs, &number);
+    if (record->origin == ORIGIN_IRQ)
+        apic_end(regs->vector);
+    if (running == NULL) {
+        on_late(regs, record);
         return;
+    }
 
+    const struct expectation *expected = fault_expected_trap(running, number);
     if (expected == NULL || expected->vector != regs->vector) {
-        abandon(regs, 0);
+        on_unexpected(regs);
         return;
     }
     if (expected->repair)
@@ -75,8 +99,11 @@ static void on_trap(struct regs *regs)
         abandon(regs, 0);
 }
 
-static bool expects_nmi(const struct fault *fault)
+/// An NMI comes from outside, at any instruction: it is the entry's only if the entry expects one.
+static bool takes_nmi(const struct fault *fault)
 {
+    if (fault->flags & FAULT_EVERY_VECTOR)
+        return true;
     const struct expectation *expected = NULL;
     while ((expected = fault_expectation(fault, expected)))
         if (expected->vector == VECTOR_NMI && !(expected->flags & EXPECT_INTERRUPTED))
@@ -84,31 +111,33 @@ static bool expects_nmi(const struct fault *fault)
     return false;
 }
 
-/// Whether @vector is the entry's while it runs: the exceptions, and what no device has. An NMI
-/// comes from outside, at any instruction: it is the entry's only if the entry expects one.
-static bool is_taken_over(unsigned vector, trap_fn *handler)
+/// The handler of @vector while @fault runs: its own are the exceptions, and what no device has.
+/// Null where the kernel's handler stays.
+static trap_fn *entry_handler(const struct fault *fault, unsigned vector)
 {
+    if (fault->flags & FAULT_EVERY_VECTOR)
+        return on_trap;
+    if (vector == VECTOR_USER)
+        return on_user_call;
     if (vector == VECTOR_NMI)
-        return expects_nmi(running) || running->flags & FAULT_EVERY_VECTOR;
-    return vector < EXCEPTIONS || handler == NULL || running->flags & FAULT_EVERY_VECTOR;
+        return takes_nmi(fault) ? on_trap : NULL;
+    return vector < EXCEPTIONS || !trap_is_expected(vector) ? on_trap : NULL;
 }
 
-static void take_vectors(void)
+static void take_vectors(const struct fault *fault)
 {
     for (unsigned vector = 0; vector < VECTOR_COUNT; vector++) {
-        trap_fn *handler = trap_handler(vector, NULL);
+        trap_fn *handler = entry_handler(fault, vector);
         counts_before[vector] = trap_count(vector);
-        handlers_before[vector] = handler;
-        trap_handler(vector, is_taken_over(vector, handler) ? on_trap : handler);
+        handlers_before[vector] = handler ? trap_handler(vector, handler) : NULL;
     }
-    if (!(running->flags & FAULT_EVERY_VECTOR))
-        trap_handler(VECTOR_USER, on_user_call);
 }
 
 static void give_vectors_back(void)
 {
     for (unsigned vector = 0; vector < VECTOR_COUNT; vector++)
-        trap_handler(vector, handlers_before[vector]);
+        if (handlers_before[vector])
+            trap_handler(vector, handlers_before[vector]);
 }
 
 static uint64_t call(const struct fault *fault)
@@ -121,27 +150,47 @@ static uint64_t call(const struct fault *fault)
     return ring3_call(fault->code, USER_STACK_HIGH, fault->rflags, kernel_rsp);
 }
 
+/// For `frame` and `regs`: a later entry may raise none.
+static void keep_last_trap(void)
+{
+    if (outcome.count == 0)
+        return;
+    last_trap = outcome.traps[(outcome.count < TRAPS_LIMIT ? outcome.count : TRAPS_LIMIT) - 1];
+    any_trap = true;
+}
+
 static void run(const struct fault *fault)
 {
     cli();
     machine_save();
     if (fault->flags & FAULT_EVERY_VECTOR)
         machine_mask_timer();
+    if (takes_nmi(fault))
+        machine_mask_nmi();
+    abandoned = 0;
+    take_vectors(fault);
     running = fault;
-    take_vectors();
     write_dr6(DR6_INIT);
     outcome.result = call(fault);
     running = NULL;
     machine_put_right();
     give_vectors_back();
+    machine_unmask_nmi();
     sti();
+    keep_last_trap();
     judge(fault, &outcome, counts_before);
 }
 
 void fault_run_unhandled(const struct fault *fault)
 {
     cli();
+    machine_save();
+    trap_fn *before = trap_handler(VECTOR_USER, on_user_call);
     call(fault);
+    trap_handler(VECTOR_USER, before);
+    machine_put_right();
+    machine_unmask_nmi();
+    sti();
 }
 
 bool fault_can_run(const struct fault *fault, char *reason, size_t size)

@@ -8,6 +8,7 @@
 #include "cpu/x86.h"
 #include "devices/apic.h"
 #include "devices/pic.h"
+#include "trap/entry.h"
 #include "trap/gdt.h"
 #include "trap/idt.h"
 
@@ -25,14 +26,27 @@ static const uint64_t fault_pages[] = {
 // tests/faults/tables.inc finds the TSS there.
 _Static_assert(offsetof(struct cpu, tss) == 0, "CPU_BASE is the address of the TSS");
 
+// Of the local APIC. SVR comes first: while the APIC is off, no mask bit can be cleared.
+static const uint32_t lapic_registers[] = {LAPIC_SVR, LAPIC_LVT_LINT0, LAPIC_TIMER_DIVIDE,
+                                           LAPIC_TIMER_INITIAL_COUNT};
+
+#define LAPIC_REGISTER_COUNT (sizeof(lapic_registers) / sizeof(lapic_registers[0]))
+
 /// State that an entry may change and that cannot be built anew.
 static struct {
     uint64_t pages[FAULT_PAGE_COUNT];
-    uint64_t cr0, cr4, xcr0, efer, u_cet, s_cet;
-    uint32_t lvt_timer, lvt_lint0, svr;
+    uint64_t cr0, cr4, xcr0, efer, u_cet, s_cet, apic_base;
+    uint32_t lapic[LAPIC_REGISTER_COUNT], lvt_timer, lvt_lint1;
 } machine;
 
 bool machine_is_guest;
+
+void machine_init(void)
+{
+    uint64_t vm_cr; // Bochs 2.7 has none
+    if (cpu_has(FEATURE_SVM) && peek_msr(VM_CR, &vm_cr) && vm_cr & VM_CR_SVMDIS)
+        cpu_forget(FEATURE_SVM);
+}
 
 static bool has_cet(void)
 {
@@ -44,9 +58,11 @@ void machine_save(void)
     machine.cr0 = read_cr0();
     machine.cr4 = read_cr4();
     machine.efer = rdmsr(IA32_EFER);
+    machine.apic_base = apic_base();
+    for (size_t i = 0; i < LAPIC_REGISTER_COUNT; i++)
+        machine.lapic[i] = lapic_read(lapic_registers[i]);
     machine.lvt_timer = lapic_read(LAPIC_LVT_TIMER);
-    machine.lvt_lint0 = lapic_read(LAPIC_LVT_LINT0);
-    machine.svr = lapic_read(LAPIC_SVR);
+    machine.lvt_lint1 = lapic_read(LAPIC_LVT_LINT1);
     machine.xcr0 = cpu_has(FEATURE_XSAVE) ? xgetbv(0) : 0;
     machine.u_cet = has_cet() ? rdmsr(IA32_U_CET) : 0;
     machine.s_cet = has_cet() ? rdmsr(IA32_S_CET) : 0;
@@ -71,6 +87,7 @@ static void put_registers_right(void)
     wrmsr(IA32_EFER, machine.efer);
     if (cpu_has(FEATURE_XSAVE))
         xsetbv(0, machine.xcr0);
+    cpu_init_floating_point();
     if (cpu_has(FEATURE_PKU))
         wrpkru(0);
     machine_put_cet_right();
@@ -101,13 +118,31 @@ void machine_mask_timer(void)
     take_pending();
 }
 
+void machine_mask_nmi(void)
+{
+    lapic_write(LAPIC_LVT_LINT1, machine.lvt_lint1 | LVT_MASKED);
+}
+
+void machine_unmask_nmi(void)
+{
+    lapic_write(LAPIC_LVT_LINT1, machine.lvt_lint1);
+}
+
+/// A write to the timer's initial count starts it anew: so only what differs is written.
+static void put_lapic_right(void)
+{
+    apic_set_base(machine.apic_base);
+    for (size_t i = 0; i < LAPIC_REGISTER_COUNT; i++)
+        if (lapic_read(lapic_registers[i]) != machine.lapic[i])
+            lapic_write(lapic_registers[i], machine.lapic[i]);
+    lapic_write(LAPIC_TPR, 0);
+}
+
 /// What an entry leaves pending is its fault, and must not reach the kernel's handlers.
 static void put_interrupts_right(void)
 {
     pic_silence();
-    lapic_write(LAPIC_LVT_LINT0, machine.lvt_lint0);
-    lapic_write(LAPIC_SVR, machine.svr);
-    lapic_write(LAPIC_TPR, 0);
+    put_lapic_right();
     apic_eoi_all();
     take_pending();
     lapic_write(LAPIC_LVT_TIMER, machine.lvt_timer);

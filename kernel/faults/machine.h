@@ -1,5 +1,4 @@
-// The machine's state around a catalogue entry: what entries break is put right here. The x87 and
-// SSE control registers are the entries' own duty.
+// The machine's state around a catalogue entry: what entries break is put right here.
 #pragma once
 
 #include <stdbool.h>
@@ -8,12 +7,20 @@
 /// behind VMMCALL.
 extern bool machine_is_guest;
 
+/// Forget SVM where the firmware forbids it: APM vol. 2, 15.4. Needs the IDT.
+void machine_init(void);
+
 /// Keep what an entry may change and what cannot be built anew.
 void machine_save(void);
 
 /// An entry that takes the devices' vectors, too, must not be disturbed by the one that ticks. The
 /// timer stays periodic: a one-shot would be over when it is unmasked.
 void machine_mask_timer(void);
+
+/// An entry that takes NMIs itself must not get those from outside: LINT1 is masked. Unmask it
+/// last, when the kernel's own handler is back.
+void machine_mask_nmi(void);
+void machine_unmask_nmi(void);
 
 /// Put control-flow enforcement right, ahead of the rest: with a shadow stack no handler can return
 /// to another place than the CPU has noted there. SDM vol. 1, 17.2.

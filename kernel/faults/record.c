@@ -1,10 +1,10 @@
 // Taking down a trap.
 #include "faults/record.h"
 
-#include "cpu/paging.h"
 #include "cpu/x86.h"
 #include "devices/apic.h"
 #include "lib/print.h"
+#include "trap/entry.h"
 #include "trap/vectors.h"
 
 // Opcodes: SDM vol. 2, INT n/INTO/INT3.
@@ -23,8 +23,8 @@ static bool is_software_interrupt(const struct regs *regs)
     if (info && info->has_error_code && !regs->slot_opened)
         return false;
     uint8_t last = 0, before = 0;
-    paging_peek(regs->rip - 1, &last);
-    paging_peek(regs->rip - 2, &before);
+    peek(&last, regs->rip - 1, sizeof(last));
+    peek(&before, regs->rip - 2, sizeof(before));
     return (before == OPCODE_INT && last == regs->vector) ||
            (regs->vector == VECTOR_BP && last == OPCODE_INT3) ||
            (regs->vector == VECTOR_OF && last == OPCODE_INTO);

@@ -6,25 +6,21 @@
 
 #include <stdbool.h>
 
-#include "cpu/paging.h"
-#include "cpu/x86.h"
 #include "lib/print.h"
 #include "report/symbols.h"
+#include "trap/entry.h"
 #include "trap/regs.h"
 #include "trap/vectors.h"
 
 #define FRAME_LIMIT 24
 
-/// Where trap_dispatch() returns to in asm/entry.asm.
-extern const char trap_return[] __asm__("trap_entry.return");
-
 struct frame_record {
     uint64_t rbp, return_address;
 };
 
-static bool is_kernel_data(uint64_t address, size_t size)
+static bool read_kernel(void *to, uint64_t address, size_t size)
 {
-    return address % 8 == 0 && address >> 63 && paging_readable((const void *)address, size);
+    return address % 8 == 0 && address >> 63 && peek(to, address, size);
 }
 
 static void print_frame(unsigned number, uint64_t rip)
@@ -43,22 +39,22 @@ static void print_trap(const struct regs *regs)
 
 void backtrace(uint64_t rip, uint64_t rbp)
 {
+    struct frame_record record;
+    struct regs regs;
     for (unsigned number = 0; number < FRAME_LIMIT; number++) {
         print_frame(number, rip);
         if (rbp == 0)
             return;
-        if (!is_kernel_data(rbp, sizeof(struct frame_record))) {
+        if (!read_kernel(&record, rbp, sizeof(record))) {
             print("      --- RBP 0x%lx is no frame of the kernel: the walk ends ---\n", rbp);
             return;
         }
-        const struct frame_record *record = (const struct frame_record *)rbp;
-        rip = record->return_address;
-        rbp = record->rbp;
-        if (rip == (uint64_t)trap_return && is_kernel_data(rbp, sizeof(struct regs))) {
-            const struct regs *regs = (const struct regs *)rbp;
-            print_trap(regs);
-            rip = regs->rip;
-            rbp = regs->rbp;
+        rip = record.return_address;
+        rbp = record.rbp;
+        if (rip == (uint64_t)trap_entry_return && read_kernel(&regs, rbp, sizeof(regs))) {
+            print_trap(&regs);
+            rip = regs.rip;
+            rbp = regs.rbp;
         }
     }
     print("      --- and more ---\n");

@@ -1,11 +1,10 @@
 // What the panic report and the monitor's `regs` have in common.
 #include "report/report.h"
 
-#include "cpu/paging.h"
-#include "cpu/x86.h"
 #include "lib/print.h"
 #include "report/describe.h"
 #include "report/symbols.h"
+#include "trap/entry.h"
 #include "trap/vectors.h"
 
 const char *report_vector(unsigned vector)
@@ -58,7 +57,7 @@ void report_code(const struct regs *regs)
     for (uint64_t address = regs->rip - 8; address != regs->rip + 12; address++) {
         uint8_t byte;
         char text[4] = "??";
-        if (paging_peek(address, &byte))
+        if (peek(&byte, address, sizeof(byte)))
             print_to(text, sizeof(text), "%02x", byte);
         print(address == regs->rip ? " <%s>" : " %s", text);
     }

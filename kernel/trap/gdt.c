@@ -3,6 +3,7 @@
 
 #include "cpu/cpu.h"
 #include "cpu/x86.h"
+#include "lib/string.h"
 
 // Descriptor fields: SDM vol. 3, figures 3-8 and 7-4.
 #define DESCRIPTOR_P        (1ul << 47)
@@ -44,12 +45,15 @@ void gdt_init(void)
     *slot(cpu, SELECTOR_SPARE) = 0;
     *slot(cpu, SELECTOR_SPARE + 8) = 0;
 
-    cpu->tss = (struct tss){
+    // Made elsewhere: in place, the slots would hold 0 for a moment, and a #MC finds no stack
+    // there.
+    const struct tss tss = {
         .rsp[0] = KERNEL_STACK_HIGH,
         .ist[0] = DF_STACK_HIGH,
         .ist[1] = MC_STACK_HIGH,
         .io_map_base = sizeof(struct tss), // beyond the limit: no port is open to ring 3
     };
+    memcpy(&cpu->tss, &tss, sizeof(tss));
     set_tss_descriptor(cpu);
 
     const struct descriptor_register gdtr = {sizeof(cpu->gdt) - 1, (uint64_t)cpu->gdt};

@@ -2,12 +2,8 @@
 #include "trap/idt.h"
 
 #include "cpu/x86.h"
+#include "trap/entry.h"
 #include "trap/vectors.h"
-
-#define STUB_SIZE 16
-
-/// The first of the 256 stubs of asm/stubs.asm, STUB_SIZE bytes each.
-extern const char isr_0_DE[];
 
 static struct gate idt[VECTOR_COUNT];
 

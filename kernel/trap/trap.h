@@ -1,6 +1,7 @@
 // The C side of every trap: one dispatcher, one handler per vector.
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "trap/regs.h"
@@ -10,11 +11,22 @@
 /// @regs; the interrupted program continues with what it leaves there.
 typedef void trap_fn(struct regs *regs);
 
-/// Called by asm/entry.asm for every trap; calls the vector's handler, or panics without one.
+/// Make @fn the handler of every vector: of traps that nobody expects. Needed before the IDT is.
+void trap_init(trap_fn *fn);
+
+/// Put CLAC into the trap path under SMAP: while text is still writable. Needs cpu_detect().
+void trap_init_clac(void);
+
+/// Called by asm/entry.asm for every trap; calls the vector's handler, unless the trap is a fault
+/// of asm/peek.asm's.
 void trap_dispatch(struct regs *regs);
 
-/// Make @fn the handler of @vector (0 to 255), null for none. Returns the one before.
+/// Make @fn the handler of @vector (0 to 255). Returns the one before. At every instruction the
+/// vector has the one or the other.
 trap_fn *trap_handler(unsigned vector, trap_fn *fn);
+
+/// Whether @vector has got another handler than that of trap_init().
+bool trap_is_expected(unsigned vector);
 
 /// How often @vector has been taken since boot.
 uint64_t trap_count(unsigned vector);
