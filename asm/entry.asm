@@ -79,7 +79,7 @@ trap_entry:
         jz      .safe
         cld
 global trap_entry.clac
-.clac:                                  ; CLAC is #UD on a CPU without SMAP: cpu.c puts it over
+.clac:                                  ; CLAC is #UD on a CPU without SMAP: trap.c puts it over
         nop     dword [rax]             ; this NOP of its size, at boot, where there is SMAP
 .safe:
         ; C must be called at RSP mod 16 = 0. The frame is 22 slots below an aligned top, so it is

@@ -5,8 +5,8 @@
 %include "cfi.inc"
 %include "x86.inc"
 
-; fixup FAULTING, NEXT: a #PF or #GP of the one instruction goes on at the other, and nobody hears of
-; it. This is the exception table that trap.c looks up.
+; fixup FAULTING, NEXT: a #PF or #GP of the one instruction goes on at the other, and no handler
+; hears of it. This is the exception table that trap.c looks up.
 %macro fixup 2
         [section .fixups progbits alloc noexec nowrite align=8]
         dq      %1, %2
@@ -24,8 +24,8 @@ peek:
         mov     rcx, rdx
         mov     rdx, cr2
 
-        ; Ring 3's pages are read as well, whatever its own protection keys forbid: PKRU is still as
-        ; ring 3 has left it. An NMI in between must not rely on either.
+        ; Ring 3's pages are read as well, whatever its protection keys forbid: the entry leaves PKRU
+        ; as ring 3 had it. An NMI that comes in between must not rely on either bit.
         mov     r8, cr4
         mov     rax, r8
         and     rax, ~(CR4_SMAP | CR4_PKE)

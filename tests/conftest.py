@@ -19,6 +19,8 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))  # emulator/, which scripts/run uses as well
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
+import gdbstub  # noqa: E402
+from gdbstub import GdbStub  # noqa: E402
 from guest import PROMPT  # noqa: E402
 from qemu import Qemu  # noqa: E402
 from symbols import Symbol, load  # noqa: E402
@@ -113,3 +115,14 @@ def machine(at_prompt: Start) -> Iterator[Qemu]:
     """A machine at the prompt, booted by the BIOS."""
     with at_prompt() as running:
         yield running
+
+
+@pytest.fixture
+def stopped(
+    iso: str, state: Callable[[str], str], tmp_path: Path
+) -> Iterator[tuple[Qemu, GdbStub]]:
+    """A machine at the prompt, stopped by its GDB stub."""
+    socket = str(tmp_path / "gdb")
+    options = gdbstub.options(socket)
+    with Qemu(iso, state=state("bios"), options=options) as machine, GdbStub(socket) as stub:
+        yield machine, stub

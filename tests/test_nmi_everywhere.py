@@ -10,13 +10,11 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
-import gdbstub
 import saved_rflags
 from gdbstub import GdbStub, Lost, Registers
 from guest import ANSWER
@@ -128,17 +126,6 @@ def disturb(entry: Entry, boundary: Boundary, machine: Qemu, stub: GdbStub, nmi:
     if entry.finish() != entry.outcome:
         return "the kernel has recorded another trap, or judged it otherwise"
     return ""
-
-
-@pytest.fixture
-def stopped(
-    iso: str, state: Callable[[str], str], tmp_path: Path
-) -> Iterator[tuple[Qemu, GdbStub]]:
-    """A machine at the prompt, stopped by its GDB stub."""
-    socket = str(tmp_path / "gdb")
-    options = gdbstub.options(socket)
-    with Qemu(iso, state=state("bios"), options=options) as machine, GdbStub(socket) as stub:
-        yield machine, stub
 
 
 # One of them in C as well, at each instruction's first time: there the NMI finds a use of the red

@@ -21,9 +21,10 @@ PUSH_DUMMY = bytes.fromhex("6a00")
 PUSH_IMM32 = 0x68
 JMP_REL32 = 0xE9
 
-# Registers that the entry path does not save, and the mnemonics of x87.
+# Registers that the entry path does not save, and the mnemonics of x87. FNINIT is for the time
+# between two entries of the catalogue, when nobody has anything there.
 VECTOR_REGISTER = re.compile(r"%([xyz]?mm\d+|st\b|k[0-7]\b)")
-X87 = re.compile(r"^(f[a-z0-9]+|wait|emms)$")
+X87 = re.compile(r"^((?!fninit)f[a-z0-9]+|wait|emms)$")
 BELOW_RSP = re.compile(r"-0x[0-9a-f]+\(%rsp")
 BELOW_RBP = re.compile(r"-0x([0-9a-f]+)\(%rbp")
 FRAME_GROWS = re.compile(r"push |sub +\$0x([0-9a-f]+),%rsp|add +\$0x(f[0-9a-f]{15}),%rsp")

@@ -125,7 +125,7 @@ class GdbStub:
         return bytes.fromhex(self.command(f"m{address:x},{size:x}"))
 
     def write(self, address: int, data: bytes) -> None:
-        """Write @data at the virtual @address."""
+        """Write @data at the virtual @address, whatever its page allows."""
         assert self.command(f"M{address:x},{len(data):x}:{data.hex()}") == "OK"
 
     def set_control(self, name: str, value: int) -> None:
