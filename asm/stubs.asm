@@ -30,7 +30,7 @@ global %2:function STUB_SIZE
 %2:
     %ifidn %3, CODE
         cfa_rsp_or_8_less 48
-        endbr64                         ; the CPU arrives by an indirect branch
+        endbr64                         ; under CET, delivery makes the CPU wait for it
         push    strict qword %1
         jmp     strict near trap_entry_code
     %else

@@ -34,7 +34,7 @@
         pop     rbp
 %endmacro
 
-; uint64_t ring3_call(uint64_t rip, uint64_t rsp, uint64_t rflags, uint64_t *kernel_rsp)
+; uint64_t ring3_call(uint64_t rip, uint64_t rsp, uint64_t rflags, void *kernel_rsp)
 ;       kernel_rsp should be TSS.RSP0: then a trap in ring 3 continues on this very stack.
 global ring3_call:function (ring0_call - ring3_call)
 ring3_call:
@@ -50,7 +50,7 @@ ring3_call:
         iretq
         cfi_end
 
-; uint64_t ring0_call(void (*code)(void), uint64_t *kernel_rsp)
+; uint64_t ring0_call(uint64_t code, void *kernel_rsp)
 ;       The code may also come back by RET, with its result in RAX.
 global ring0_call:function (ring_return - ring0_call)
 ring0_call:

@@ -30,6 +30,8 @@ RUN = [sys.executable, str(ROOT / "scripts" / "run"), "--emu", "bochs", "--displ
 EXT = 1 << 0
 WITHOUT_EXT = {8, 14, 17, 21}
 
+PAGE_FAULT = 14
+
 # The local APIC's spurious vector, and the 8259's: kernel/trap/vectors.def. Nothing is then in
 # service, by which the kernel would know an interrupt.
 SPURIOUS = {39, 47, 255}
@@ -72,16 +74,23 @@ def version() -> str:
 
 
 def witnessed(traps: list[Fields], records: list[bochslog.Record]) -> list[bochslog.Record]:
-    """Leave out what is no part of an entry: devices, the end of ring 3, and deliveries that
-    faulted themselves. An interrupt that the kernel reports as the next trap is part of it."""
+    """Leave out what is no part of an entry: devices, the end of ring 3, deliveries that faulted
+    themselves, and the kernel's own reads of what is not there. An interrupt that the kernel
+    reports as the next trap is part of it."""
     found: list[bochslog.Record] = []
     for record in records:
         next_trap = traps[len(found)] if len(found) < len(traps) else {"vector": None}
         is_reported = next_trap["vector"] == record.vector and is_told(next_trap, record)
         is_ours = record.origin == "irq" or (record.vector, record.origin) == (USER_CALL, "int")
-        if record.delivered and (is_reported or not is_ours):
+        is_peek = is_kernels_read(record) and next_trap.get("error") != record.error
+        if record.delivered and not is_peek and (is_reported or not is_ours):
             found.append(record)
     return found
+
+
+def is_kernels_read(record: bochslog.Record) -> bool:
+    """Whether it may be the fault of asm/peek.asm: it looks for an INT in front of RIP."""
+    return (record.vector, record.error, record.from_ring_3) == (PAGE_FAULT, 0, False)
 
 
 def is_told(trap: Fields, record: bochslog.Record) -> bool:

@@ -23,6 +23,7 @@ LOCAL_APIC = 0xFEE0_0000
 SUPERVISOR_CODE = 0x608000  # kernel/faults/fault_pages.def
 
 UD2 = b"\x0f\x0b"
+DONE = b"\x31\xc0\xc3"  # xor eax, eax; ret
 CODE_BEFORE, CODE_LENGTH = 8, 20  # bytes of code that a report shows in front of RIP, and in all
 
 HALTED = "\nSystem Halted.\n"
@@ -252,3 +253,50 @@ def test_panic_without_a_trap_changes_nothing(machine: Qemu, name: str) -> None:
     same = "CR0 CR3 CR4 EFER DR6 DR7".split()
     assert [after[register] for register in same] == [before[register] for register in same]
     assert "result: name=pf-write-readonly pass\n" in machine.ask("raise pf-write-readonly")
+
+
+# What an entry may leave behind, the code that does it, and how to see it.
+FLOATING_POINT = bytes.fromhex("6a00 0fae1424 d92c24 58")  # push 0; ldmxcsr; fldcw; pop rax
+APIC_BASE = bytes.fromhex("b91b000000 0f32 0d00100000 0f30")  # set bit 12 of IA32_APIC_BASE
+IA32_APIC_BASE = 0x1B
+
+
+@pytest.mark.parametrize("command", ["raise", "panic"])
+def test_an_entry_leaves_the_floating_point_state_alone(
+    stopped: Stopped, symbols: dict[str, Symbol], command: str
+) -> None:
+    machine, stub = stopped
+    before = re.findall(r"FCW=\w+|MXCSR=\w+", machine.hmp("info registers"))
+    assert before == ["FCW=037f", "MXCSR=00001f80"]
+    state = at_entry(stopped, symbols, f"{command} pf-write-readonly-no-wp")
+    stub.write(state["rip"], FLOATING_POINT + DONE)
+    stub.detach()
+    machine.wait_for(ANSWER)
+    assert re.findall(r"FCW=\w+|MXCSR=\w+", machine.hmp("info registers")) == before
+
+
+@pytest.mark.parametrize("command", ["raise", "panic"])
+def test_an_entry_leaves_the_local_apic_where_it_is(
+    stopped: Stopped, symbols: dict[str, Symbol], command: str
+) -> None:
+    machine, stub = stopped
+    state = at_entry(stopped, symbols, f"{command} pf-write-readonly-no-wp")
+    before = read_msr(stub, symbols, IA32_APIC_BASE)
+    stub.write(state["rip"], APIC_BASE + DONE)
+    end = stub.run_to(symbols["ring_return"].address)
+    assert read_msr(stub, symbols, IA32_APIC_BASE) == before | 0x1000
+    stub.set_registers(end)
+    stub.run_to(symbols["judge" if command == "raise" else "print"].address)
+    assert read_msr(stub, symbols, IA32_APIC_BASE) == before
+
+
+def read_msr(stub: GdbStub, symbols: dict[str, Symbol], msr: int) -> int:
+    """Have the stopped CPU read @msr; it is then where it was."""
+    here = stub.registers()
+    call = stub.registers()
+    code = symbols["peek_msr.read"].address
+    call.values |= {"rip": code, "rcx": msr}
+    stub.set_registers(call)
+    read = stub.step(call)
+    stub.set_registers(here)
+    return read["rdx"] << 32 | read["rax"]

@@ -1,5 +1,5 @@
-// The console: hands every text to all output devices. All of them are polled, so it works in any
-// state of the machine.
+// The console: hands every text to all output devices. None of them needs interrupts; the screen
+// alone needs memory.
 #include "console/console.h"
 
 #include <stdint.h>
@@ -21,7 +21,7 @@ static void debug_port_write(const char *text, size_t length)
         outb(DEBUG_PORT, (uint8_t)text[i]);
 }
 
-// The screen comes last: of all devices it alone needs page tables, which a panic may be about.
+// The screen comes last: a panic may be about the page tables that it needs.
 void console_write(const char *text, size_t length)
 {
     debug_port_write(text, length);

@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 /// Write @length bytes of @text to every device that is ready. "\n" starts a new line. Of the
-/// terminal's control codes only \b, \r and the sequences of screen_write() are understood.
+/// terminal's control codes only \b, \r, \t and the sequences of screen_write() are understood.
 void console_write(const char *text, size_t length);
 
 /// Write it to the serial line alone: for a panic whose report has trapped, on any other device

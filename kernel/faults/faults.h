@@ -19,5 +19,6 @@ const struct record *fault_last_trap(void);
 /// The trap that came as number @number (from 1) of the last entry that was raised, or null.
 const struct record *fault_trap(size_t number);
 
-/// Run the code of @fault with nobody to handle the trap: the way to see a panic.
+/// Run the code of @fault with nobody to handle its traps: the way to see a panic. Returns if none
+/// comes, with the machine as it was.
 void fault_run_unhandled(const struct fault *fault);

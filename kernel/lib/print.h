@@ -4,8 +4,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 
-/// Print to the console. Conversions: %s %c %d %u %x %%, `l` for 64-bit integers, `0` and `-`
-/// flags, width and `*` width, and a precision for %s. Anything else is printed as it stands.
+/// Print to the console. Conversions: %s %c %d %u %x %%, `l` and `z` for 64-bit integers, `0`
+/// and `-` flags, a width, and a precision for %s, each of them a number or `*`. Anything else is
+/// printed as it stands.
 void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /// The same into @buffer of @size bytes, always terminated. Returns the length written.

@@ -3,7 +3,8 @@
 
 #include "trap/regs.h"
 
-/// "#PF Page Fault" or "vector 32"; at most 48 characters, in a buffer that the next call reuses.
+/// "#PF Page Fault", "NMI Non-Maskable Interrupt" or "Vector 32"; at most 48 characters, in a
+/// buffer that the next call reuses.
 const char *report_vector(unsigned vector);
 
 /// Vector and error code, in hexadecimal and in words.

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/// Map the symbols. Without them, symbols_describe() gives bare addresses.
+/// Map the symbols. Without them, symbols_describe() knows nothing.
 void symbols_init(void);
 
 /// Write "name" or "name+0x12" for @address into @text of @size bytes, or "?" if no symbol covers

@@ -105,9 +105,14 @@ expect  OWN_VECTOR + 16, .here
 expect  OWN_VECTOR, .here
 
 fault   0, "irq-timer", "the local APIC's timer"
-        sti
-        hlt
+        kernel_call timer_ticks
+        mov     rbx, rax
+.wait:  sti
+        hlt                             ; an NMI ends it as well
         cli
+        kernel_call timer_ticks
+        cmp     rax, rbx
+        je      .wait
         done
 interrupted TIMER
 

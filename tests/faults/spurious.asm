@@ -54,6 +54,9 @@ expect  PIC7, .here
 ; The handlers, and what is in service meanwhile. INT n would reach them, but is no interrupt that
 ; comes from a controller: the frame is pushed by hand.
 extern isr_47_PIC15
+extern isr_64_TIMER
+extern isr_65_KEYBOARD
+extern isr_68_COM1
 extern isr_255_SPURIOUS
 
 ; as_if_delivered STUB: push what the CPU would push, and go there. Clobbers RAX.
@@ -70,7 +73,9 @@ extern isr_255_SPURIOUS
 %%back:
 %endmacro
 
-fault   0, "spurious-eoi", "no EOI for a spurious interrupt in another"
+; A handler of the local APIC's must not end OWN_VECTOR, which is in service, and not its own.
+; no_eoi STUB
+%macro no_eoi 1
         gate    OWN_VECTOR
         mov     rdx, .isr
         mov     [rax], dx
@@ -89,12 +94,26 @@ fault   0, "spurious-eoi", "no EOI for a spurious interrupt in another"
 .wrong: done    1
 
 routine .isr
-        as_if_delivered isr_255_SPURIOUS
+        as_if_delivered %1
         mov     edi, OWN_VECTOR
         kernel_call apic_in_service
         movzx   ebx, al
         kernel_call apic_eoi
         iretq
+%endmacro
+
+fault   0, "spurious-eoi", "no EOI for a spurious interrupt in another"
+        no_eoi  isr_255_SPURIOUS
+
+; A device's handler comes to run without its interrupt by INT n.
+fault   0, "spurious-timer", "no EOI for a timer that is not in service"
+        no_eoi  isr_64_TIMER
+
+fault   0, "spurious-keyboard", "no EOI for a keyboard that is not in service"
+        no_eoi  isr_65_KEYBOARD
+
+fault   0, "spurious-serial", "no EOI for a COM1 that is not in service"
+        no_eoi  isr_68_COM1
 
 ; The slave's spurious interrupt: the master cannot know, and has put its input 2 in service. So an
 ; EOI is due there, and none to the slave, whose IRQ 8 (the real-time clock's) is in service here.
