@@ -100,7 +100,9 @@ def test_the_monitor_gets_every_printable_character() -> None:
     [
         ("check\npoweroff", "character 6, '\\n', is no printable"),
         ("häufig", "character 2, 'ä', is no printable"),
-        ("list;" * 500, "2500 characters are"),
+        ("list;" * 1600, "8000 characters: quoted 8010"),
+        ("\\" * 4000, "4000 characters: quoted 8006"),
+        ("'" * 2000, "2000 characters: quoted 8010"),
     ],
 )
 def test_words_that_cannot_come_through_are_refused(words: str, why: str) -> None:
@@ -110,6 +112,20 @@ def test_words_that_cannot_come_through_are_refused(words: str, why: str) -> Non
     assert done.returncode == 1 and why in done.stderr
     assert not (BUILD / "refused.cfg").exists()
     assert words_image(words).returncode != 0
+
+
+@pytest.mark.parametrize(
+    "letter, length, around", [(";", 1, "set run=''"), ("'", 4, "set run=''"), ("\\", 2, '"run="')]
+)
+def test_the_longest_line_that_is_taken_comes_through_whole(
+    letter: str, length: int, around: str
+) -> None:
+    """GRUB and the kernel take what the Makefile does, also where quotes make it longer."""
+    end = "; help last; poweroff"
+    words = letter * ((8000 - len(around) - len(end)) // length) + end
+    assert words_image(letter + words).returncode != 0
+    assert words_image(words).returncode == 0
+    assert 'got "last"' in play(BUILD / "words.iso", 60).text
 
 
 def deps(*groups: str, **variables: str) -> subprocess.CompletedProcess[str]:
