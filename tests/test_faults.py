@@ -108,7 +108,9 @@ def test_fault(name: str, machine: Qemu, truth: Truth, symbols: dict[str, Symbol
 
 
 def judge(name: str, machine: Qemu, case: Case, stubs: range, peek: int) -> None:
-    answer = machine.ask(f"raise {name}")
+    here = deviations.Machine(EMULATOR, qemu.version())
+    rows = deviations.find(deviations.load(), EMULATOR, name)
+    answer = machine.ask(f"{deviations.how_to_raise(rows, here)} {name}")
     raised = trapline.parse(answer)
     case.expected = raised.expected
     assert not trapline.too_wide(answer)
@@ -118,26 +120,26 @@ def judge(name: str, machine: Qemu, case: Case, stubs: range, peek: int) -> None
         assert feature in deviations.cpus(EMULATOR)[CPU]
         pytest.skip(f"the CPU has no {feature}")
 
-    deviation = deviations.find(deviations.load(), EMULATOR, name)
     if raised.danger:
-        assert deviation and deviation.unsafe and not raised.traps
+        assert not raised.traps
         case.deviation = f"not run: {raised.danger}"
-        if not deviation.is_measured(qemu.version()):
-            warnings.warn(f"{name}: unsafe in {deviation.versions}, here not tried", stacklevel=1)
+        if not here.is_measured:
+            warnings.warn(f"{name}: unsafe in some versions, here not tried", stacklevel=1)
         return
 
     records = machine.interrupts()
     expected = [trap for trap in raised.expected if "interrupted" not in trap]
     seen = with_lost_page_faults(raised.traps, records)
-    wrong, remark = deviations.judge(expected, seen, deviation, qemu.version())
-    assert not wrong, "\n".join(wrong + [machine.report()])
-    if remark:
-        warnings.warn(f"{name}: {remark}", stacklevel=1)
+    judgement = deviations.judge(expected, seen, rows, here)
+    assert not judgement.wrong, "\n".join(judgement.wrong + [machine.report()])
+    if judgement.remark:
+        warnings.warn(f"{name}: {judgement.remark}", stacklevel=1)
 
     # The kernel's own verdict must be the same.
     verdict = "pass"
-    if deviations.differences(expected, seen):
-        verdict, case.deviation = "skip" if raised.is_refused else "known", deviation.reason
+    if judgement.deviation:
+        verdict = "skip" if raised.is_refused else "known"
+        case.deviation = judgement.deviation.reason
     assert raised.result.split()[0] == verdict, machine.report()
     assert status == POWER_OFF
 

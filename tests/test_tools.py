@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-import deviations
 import intlog
 import ktap
 import trapline
@@ -56,45 +55,3 @@ def test_trapline() -> None:
     assert raised.expected == [{"name": "a", "vector": 14, "error": 3, "rip": 16}]
     assert raised.traps[0]["error"] == "none" and raised.traps[0]["origin"] == "cpu"
     assert raised.result == "fail no code"
-
-
-TABLE = """
-[[deviation]]
-emulator = "qemu-tcg"
-versions = ["7.2"]
-case = "gp-user-int13"
-instead = [{ error = 0xd2 }]
-reason = "n*16+2"
-"""
-RIGHT = [{"name": "gp-user-int13", "vector": 13, "error": 0x6A}]
-OTHER = [{"name": "gp-user-int13", "vector": 13, "error": 0xD2}]
-WRONG = [{"name": "gp-user-int13", "vector": 13, "error": 0x00}]
-
-
-@pytest.mark.parametrize(
-    "seen, version, is_wrong, is_reported",
-    [
-        (OTHER, "7.2.22", False, False),
-        (RIGHT, "7.2.22", True, False),
-        (WRONG, "7.2.22", True, False),
-        ([], "7.2.22", True, False),
-        (OTHER, "8.2.0", False, True),
-        (RIGHT, "8.2.0", False, True),
-        (WRONG, "8.2.0", True, True),
-    ],
-)
-def test_deviations(seen: list, version: str, is_wrong: bool, is_reported: bool) -> None:
-    entry = deviations.find(deviations.load(TABLE), "qemu-tcg", "gp-user-int13")
-    wrong, remark = deviations.judge(RIGHT, seen, entry, version)
-    assert (bool(wrong), bool(remark)) == (is_wrong, is_reported)
-
-
-def test_without_a_deviation_only_the_architecture_counts() -> None:
-    assert deviations.judge(RIGHT, RIGHT, None, "7.2.22") == ([], "")
-    assert deviations.judge(RIGHT, OTHER, None, "7.2.22")[0]
-
-
-def test_a_trap_that_never_comes_can_be_a_deviation() -> None:
-    entry = deviations.Deviation("qemu-tcg", ["7.2"], "ac-user", "never")
-    assert deviations.judge(RIGHT, [], entry, "7.2.22") == ([], "")
-    assert deviations.judge(RIGHT, OTHER, entry, "7.2.22")[0]

@@ -193,28 +193,25 @@ void fault_run_unhandled(const struct fault *fault)
     sti();
 }
 
-bool fault_can_run(const struct fault *fault, char *reason, size_t size)
+bool fault_can_run(const struct fault *fault, enum risk risk, char *reason, size_t size)
 {
-    const struct deviation *deviation = deviation_here(fault->name);
+    const struct deviation *unsafe = risk == RISK_ALL ? NULL : deviation_unsafe(fault->name);
     if (!cpu_has(fault->needs))
         print_to(reason, size, "this CPU has no %s", feature_name(fault->needs));
-    else if (deviation && deviation->is_unsafe)
-        print_to(reason, size, "unsafe: %s", deviation->reason);
+    else if (unsafe)
+        print_to(reason, size, "unsafe: %s", unsafe->reason);
     else
         return true;
     return false;
 }
 
-const struct outcome *fault_run(const struct fault *fault)
+const struct outcome *fault_run(const struct fault *fault, enum risk risk)
 {
     memset(&outcome, 0, sizeof(outcome));
-    if (!fault_can_run(fault, outcome.reason, sizeof(outcome.reason))) {
+    if (fault_can_run(fault, risk, outcome.reason, sizeof(outcome.reason)))
+        run(fault);
+    else
         outcome.verdict = SKIP;
-        return &outcome;
-    }
-    run(fault);
-    if (outcome.verdict == FAIL && deviation_here(fault->name))
-        outcome.verdict = KNOWN;
     return &outcome;
 }
 

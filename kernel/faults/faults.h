@@ -7,11 +7,14 @@
 #include "faults/catalogue.h"
 #include "faults/judge.h"
 
-/// Whether @fault can be raised on this machine; where not, @reason of @size bytes says why.
-bool fault_can_run(const struct fault *fault, char *reason, size_t size);
+/// What some version of this emulator would not survive is left out, or raised all the same.
+enum risk { RISK_NOTHING, RISK_ALL };
 
-/// Raise @fault. The result stays valid until the next call.
-const struct outcome *fault_run(const struct fault *fault);
+/// Whether @fault can be raised on this machine; where not, @reason of @size bytes says why.
+bool fault_can_run(const struct fault *fault, enum risk risk, char *reason, size_t size);
+
+/// Raise @fault, if it can be. The result stays valid until the next call.
+const struct outcome *fault_run(const struct fault *fault, enum risk risk);
 
 /// The last trap that an entry has raised, or null: `frame` draws it.
 const struct record *fault_last_trap(void);

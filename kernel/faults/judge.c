@@ -4,6 +4,7 @@
 #include "cpu/cpu.h"
 #include "cpu/x86.h"
 #include "lib/print.h"
+#include "lib/string.h"
 #include "trap/trap.h"
 
 /// Keep the first reason only: what follows a difference is its consequence.
@@ -81,6 +82,72 @@ static void judge_trap(struct outcome *outcome, const struct record *seen,
     judge_frame(outcome, seen, expected);
 }
 
+/// What is expected of the trap with number @number (from 0): by the architecture, or where
+/// @deviation holds. Returns whether there is one.
+static bool find_expected(const struct fault *fault, const struct deviation *deviation,
+                          size_t number, struct expectation *expected)
+{
+    const struct expectation *due = fault_expected_trap(fault, number);
+    if (deviation)
+        *expected = deviation_expectation(fault, deviation, number);
+    else if (due)
+        *expected = *due;
+    return deviation ? number < deviation->trap_count : due != NULL;
+}
+
+static void judge_traps(const struct fault *fault, const struct deviation *deviation,
+                        struct outcome *outcome)
+{
+    struct expectation expected;
+    size_t number = 0;
+    for (; find_expected(fault, deviation, number, &expected); number++) {
+        if (number < outcome->count)
+            judge_trap(outcome, &outcome->traps[number], &expected);
+        else
+            fail(outcome, "no trap came, vector %u was due", expected.vector);
+    }
+    if (outcome->count > number)
+        fail(outcome, "one trap too many: vector %u", outcome->traps[number].regs.vector);
+}
+
+static void judge_interrupts(const struct fault *fault, struct outcome *outcome,
+                             const uint64_t *counts_before)
+{
+    const struct expectation *expected = NULL;
+    while ((expected = fault_expectation(fault, expected)))
+        if (expected->flags & EXPECT_INTERRUPTED &&
+            trap_count(expected->vector) == counts_before[expected->vector])
+            fail(outcome, "no interrupt of vector %u came", expected->vector);
+}
+
+/// Whether exactly that has come which @deviation has in the architecture's place. The reason stays
+/// what differs from the architecture.
+static bool is_seen(const struct fault *fault, const struct deviation *deviation,
+                    struct outcome *outcome)
+{
+    char reason[sizeof(outcome->reason)];
+    memcpy(reason, outcome->reason, sizeof(reason));
+    outcome->verdict = PASS;
+    judge_traps(fault, deviation, outcome);
+    bool is_right = outcome->verdict == PASS;
+    outcome->verdict = FAIL;
+    memcpy(outcome->reason, reason, sizeof(reason));
+    return is_right;
+}
+
+/// The architecture's traps have not come: one of the rows may have those that have.
+static void explain(const struct fault *fault, struct outcome *outcome)
+{
+    const struct deviation *row = NULL;
+    while ((row = deviation_here(fault->name, row))) {
+        if (!row->is_unsafe && is_seen(fault, row, outcome)) {
+            outcome->verdict = KNOWN;
+            outcome->deviation = row;
+            return;
+        }
+    }
+}
+
 void judge(const struct fault *fault, struct outcome *outcome, const uint64_t *counts_before)
 {
     if (fault->flags & FAULT_MAY_REFUSE && outcome->result == REFUSED) {
@@ -88,20 +155,12 @@ void judge(const struct fault *fault, struct outcome *outcome, const uint64_t *c
         print_to(outcome->reason, sizeof(outcome->reason), "this CPU refuses it");
         return;
     }
-    size_t number = 0;
-    const struct expectation *expected = NULL;
-    while ((expected = fault_expectation(fault, expected))) {
-        if (expected->flags & EXPECT_INTERRUPTED) {
-            if (trap_count(expected->vector) == counts_before[expected->vector])
-                fail(outcome, "no interrupt of vector %u came", expected->vector);
-        } else if (number < outcome->count) {
-            judge_trap(outcome, &outcome->traps[number++], expected);
-        } else {
-            fail(outcome, "no trap came, vector %u was due", expected->vector);
-        }
-    }
-    if (outcome->count > number)
-        fail(outcome, "one trap too many: vector %u", outcome->traps[number].regs.vector);
+    judge_traps(fault, NULL, outcome);
+    if (outcome->verdict == FAIL)
+        explain(fault, outcome);
+    else
+        outcome->deviation = deviation_here(fault->name, NULL);
+    judge_interrupts(fault, outcome, counts_before);
     if (fault->flags & FAULT_FATAL)
         fail(outcome, "the machine went on");
     if (outcome->result != 0)

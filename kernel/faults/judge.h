@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "faults/catalogue.h"
+#include "faults/deviations.h"
 #include "faults/record.h"
 
 /// One more than any entry expects, so that the first that is too many can be told.
@@ -17,6 +18,8 @@ struct outcome {
     uint64_t result; ///< what the code itself found: 0 is right
     enum { PASS, FAIL, KNOWN, SKIP } verdict;
     char reason[96]; ///< of anything but PASS
+    /// KNOWN: what came instead. PASS: what comes instead in other versions, or null.
+    const struct deviation *deviation;
 };
 
 /// Set verdict and reason of @outcome, the traps that @fault has raised. @counts_before holds how

@@ -147,6 +147,8 @@ const struct command commands[] = {
     {"list", TAKES_FAULT, "[WORD]", "the faults that can be raised, or those with a word",
      command_list},
     {"raise", TAKES_FAULT, "NAME", "raise one, and say what was due and what came", command_raise},
+    {"force", TAKES_FAULT, "NAME", "the same, even if this machine may not survive it",
+     command_force},
     {"frame", TAKES_NUMBER, "[N]", "draw the stack of the last one, or of trap N", command_frame},
     {"regs", TAKES_NOTHING, "", "the registers of the last one", command_regs},
     {"gate", TAKES_NUMBER, "N", "decode the IDT's gate N", gate},

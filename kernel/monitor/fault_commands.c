@@ -40,7 +40,7 @@ const struct fault *fault_need(const char *name)
 
 bool fault_is_seen_here(const struct fault *fault)
 {
-    return cpu_has(fault->needs) && deviation_here(fault->name) == NULL;
+    return cpu_has(fault->needs) && deviation_here(fault->name, NULL) == NULL;
 }
 
 /// Where it can be seen instead.
@@ -140,11 +140,13 @@ static void print_folded(const char *text)
     }
 }
 
-/// Why this machine is known to show it otherwise.
-static void print_known(const struct fault *fault)
+/// Why this machine, or another version of it, is known to show it otherwise.
+static void print_deviation(const struct outcome *outcome)
 {
-    char text[160];
-    print_to(text, sizeof(text), "%s: %s", emulator_name(), deviation_here(fault->name)->reason);
+    char text[200];
+    print_to(text, sizeof(text),
+             outcome->verdict == PASS ? "unlike other versions of %s: %s" : "%s: %s",
+             emulator_name(), outcome->deviation->reason);
     print_folded(text);
 }
 
@@ -198,15 +200,15 @@ void fault_print_traps(const struct outcome *outcome, size_t limit)
 void fault_print_verdict(const struct fault *fault, const struct outcome *outcome)
 {
     print_verdict(outcome);
-    if (outcome->verdict == KNOWN)
-        print_known(fault);
-    if (!fault_is_seen_here(fault))
+    if (outcome->deviation && outcome->verdict != FAIL)
+        print_deviation(outcome);
+    if (outcome->verdict != PASS && !fault_is_seen_here(fault))
         print_where(fault);
 }
 
-void command_raise(char *argument)
+static void raise(const char *name, enum risk risk)
 {
-    const struct fault *fault = fault_need(argument);
+    const struct fault *fault = fault_need(name);
     if (fault == NULL)
         return;
     fault_print_head(fault);
@@ -217,12 +219,22 @@ void command_raise(char *argument)
         command_tell_failed();
         print("  expected  shutdown: the machine resets\n");
     }
-    const struct outcome *outcome = fault_run(fault);
+    const struct outcome *outcome = fault_run(fault, risk);
     fault_print_traps(outcome, TRAPS_LIMIT);
     fault_print_verdict(fault, outcome);
     print_machine_lines(fault, outcome);
     if (outcome->verdict == FAIL)
         command_failed();
+}
+
+void command_raise(char *argument)
+{
+    raise(argument, RISK_NOTHING);
+}
+
+void command_force(char *argument)
+{
+    raise(argument, RISK_ALL);
 }
 
 /// The last trap of the catalogue; where there is none, say so.
@@ -283,13 +295,13 @@ void command_check(char *argument)
             continue;
         }
         print("# %s\n", fault->name); // before it runs: it may hang
-        const struct outcome *outcome = fault_run(fault);
+        const struct outcome *outcome = fault_run(fault, RISK_NOTHING);
         bool ok = outcome->verdict == PASS || outcome->verdict == SKIP;
         print("%s %lu %s", ok ? "ok" : "not ok", ++number, fault->name);
         if (outcome->verdict == SKIP)
             print(" # SKIP %s", outcome->reason);
         if (outcome->verdict == KNOWN)
-            print(" # TODO %s: %s", emulator_name(), deviation_here(fault->name)->reason);
+            print(" # TODO %s: %s", emulator_name(), outcome->deviation->reason);
         print("\n");
         if (outcome->verdict == FAIL) {
             print("# %s\n", outcome->reason);
@@ -307,7 +319,7 @@ void command_panic(char *argument)
     if (fault == NULL)
         return;
     char reason[80];
-    if (fault_can_run(fault, reason, sizeof(reason))) {
+    if (fault_can_run(fault, RISK_NOTHING, reason, sizeof(reason))) {
         fault_print_head(fault);
         fault_run_unhandled(fault);
         print("No trap came.\n");

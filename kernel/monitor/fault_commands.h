@@ -23,6 +23,7 @@ bool fault_is_seen_here(const struct fault *fault);
 
 /// Raise the entry @argument; say what was due and what came, for people and for programs.
 void command_raise(char *argument);
+void command_force(char *argument);
 
 /// Draw the stack of the last trap, or of trap number @argument (from 1) of the last entry.
 void command_frame(char *argument);

@@ -121,5 +121,5 @@ void command_list(char *words)
         command_failed();
     }
     if (any_elsewhere && pager_room(1))
-        print("* not seen here as the architecture has it; `raise` tells why, and where it is.\n");
+        print("* not always seen here as the architecture has it; `raise` tells why, and where.\n");
 }

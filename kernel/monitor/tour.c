@@ -66,7 +66,7 @@ static void visit(const struct stop *stop)
         return;
     fault_print_head(fault);
     print("%s\n", stop->explanation);
-    const struct outcome *outcome = fault_run(fault);
+    const struct outcome *outcome = fault_run(fault, RISK_NOTHING);
     if (stop->has_frame && outcome->count > 0)
         frame_draw_arrival(&outcome->traps[0]);
     else

@@ -1,19 +1,24 @@
-"""tests/emulators.toml: what an emulator is known to do otherwise than the architecture says.
+"""tests/emulators.toml: what a machine is known to do otherwise than the architecture says.
 
-On the versions that were measured it must do exactly that; if it agrees with the architecture
-there, the table is out of date and the test fails. On other versions either is right, and the
-difference is reported.
+On a machine that was measured a row that holds there must be seen exactly, and where none holds,
+the architecture: whatever else comes is a failure, and the table is out of date. On any other
+machine a row of the case or the architecture may be seen, and what is seen is reported.
 """
 
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from trapline import Fields
 
 TABLE = Path(__file__).parents[1] / "emulators.toml"
+
+# The catalogue on a CPU itself, with a hypervisor in between or without.
+SILICON = "silicon"
 
 # What an `expect:` line says beside the trap itself.
 NOT_COMPARED = {"name", "ring"}
@@ -24,43 +29,113 @@ RFLAGS_BITS = {"rflags_set", "rflags_clear"}
 # The bits of DR6 that tell a cause: B0 to B3, BD, BS, BT. SDM vol. 3, 17.2.3.
 DR6_CAUSES = 0xE00F
 
+UNSAFE = "unsafe"
+ALL = "-"  # versions
 
-@dataclass
+
+@dataclass(frozen=True)
+class Machine:
+    """What runs the catalogue: an emulator of some version, or a CPU."""
+
+    emulator: str  # its ID in the table, or SILICON
+    version: str  # such as "7.2.22", or what cpu_identity() says
+
+    def is_one_of(self, versions: str) -> bool:
+        """Whether @versions, as the table writes them, has this machine."""
+        if self.emulator == SILICON:
+            return versions == ALL or f"{self.version} ".startswith(f"{versions} ")
+        oldest, dash, newest = versions.partition("-")
+        return _cut(self.version, oldest) >= _number(oldest) and (
+            (dash and not newest)
+            or _cut(self.version, newest or oldest) <= _number(newest or oldest)
+        )
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether the table was made on this machine, and so must be right there."""
+        return any(map(self.is_one_of, measured(self.emulator)))
+
+
+def _number(version: str) -> list[int]:
+    return [int(part) for part in version.split(".")] if version else []
+
+
+def _cut(version: str, bound: str) -> list[int]:
+    """Return @version to as many places as @bound has: 7.2.22 is not beyond 7.2."""
+    return _number(version)[: len(_number(bound))]
+
+
+@dataclass(frozen=True)
 class Deviation:
-    """One entry of the table."""
+    """What comes of one case on some versions of an emulator, or on some CPUs."""
 
     emulator: str
-    versions: list[str]
     case: str
+    versions: str
     reason: str
-    instead: list[Fields] = field(default_factory=list)  # one for each trap that comes
-    unsafe: bool = False  # not run there
+    instead: tuple[Fields, ...] | None  # one for each trap that comes; None: not run there
+    read: str = ""  # where upstream says what was not measured
 
-    def is_measured(self, version: str) -> bool:
-        """Whether @version, such as "7.2.22", is one of ours, such as "7.2"."""
-        return any(f"{version}.".startswith(f"{measured}.") for measured in self.versions)
+
+@cache
+def _table() -> dict:
+    return tomllib.loads(TABLE.read_text())
 
 
 def load(text: str | None = None) -> list[Deviation]:
-    """Return the entries of the table, or of @text."""
-    entries = tomllib.loads(TABLE.read_text() if text is None else text).get("deviation", [])
-    unclear = [entry["case"] for entry in entries if ("instead" in entry) == ("unsafe" in entry)]
-    assert not unclear, f"either `instead` or `unsafe`: {unclear}"
-    return [Deviation(**entry) for entry in entries]
+    """Return the rows of the table, or of @text."""
+    table = _table() if text is None else tomllib.loads(text)
+    rows = [
+        Deviation(
+            entry["emulator"],
+            case,
+            entry.get("versions", ALL),
+            entry["reason"],
+            None if instead == UNSAFE else tuple(instead),
+            entry.get("read", ""),
+        )
+        for entry in table.get("deviation", [])
+        for case, instead in entry["instead"].items()
+    ]
+    _check(rows)
+    return rows
+
+
+def _check(rows: list[Deviation]) -> None:
+    """No machine that was measured may have two rows for a case, and no row may come from
+    nowhere."""
+    held = Counter()
+    for row in rows:
+        machines = [Machine(row.emulator, version) for version in measured(row.emulator)]
+        here = [machine for machine in machines if machine.is_one_of(row.versions)]
+        assert here or row.read, f"neither measured nor read: {row}"
+        held.update((machine, row.case) for machine in here)
+    twice = [key for key, count in held.items() if count > 1]
+    assert not twice, f"more than one row: {twice}"
+
+
+def measured(emulator: str) -> list[str]:
+    """Return the versions of @emulator, or the CPUs, on which the table was made."""
+    return _table()["emulator"][emulator]["measured"]
 
 
 def cpus(emulator: str) -> dict[str, list[str]]:
     """Return the CPU models of @emulator, each with the features that it has not got."""
-    models = tomllib.loads(TABLE.read_text())["emulator"][emulator]["cpu"]
+    models = _table()["emulator"][emulator]["cpu"]
     return {cpu["model"]: cpu["lacks"] for cpu in models}
 
 
-def find(deviations: list[Deviation], emulator: str, case: str) -> Deviation | None:
-    """Return the entry for @case on @emulator, if it has one."""
-    for deviation in deviations:
-        if (deviation.emulator, deviation.case) == (emulator, case):
-            return deviation
-    return None
+def find(rows: list[Deviation], emulator: str, case: str) -> list[Deviation]:
+    """Return the rows for @case on @emulator, of all versions."""
+    return [row for row in rows if (row.emulator, row.case) == (emulator, case)]
+
+
+def how_to_raise(rows: list[Deviation], machine: Machine) -> str:
+    """Return the monitor's word for a case with @rows. The kernel, which does not know the version,
+    leaves out what any version would not survive."""
+    unsafe = [row for row in rows if row.instead is None]
+    is_safe_here = machine.is_measured and not any(machine.is_one_of(r.versions) for r in unsafe)
+    return "force" if unsafe and is_safe_here else "raise"
 
 
 def differences(expected: list[Fields], seen: list[Fields]) -> list[str]:
@@ -69,7 +144,7 @@ def differences(expected: list[Fields], seen: list[Fields]) -> list[str]:
     if len(expected) != len(seen):
         found.append(f"{len(seen)} traps came, not {len(expected)}")
     for number, (want, got) in enumerate(zip(expected, seen), 1):
-        for name in want.keys() - NOT_COMPARED:
+        for name in sorted(want.keys() - NOT_COMPARED):
             value = _value(name, got)
             if name in RFLAGS_BITS:
                 value &= want[name]
@@ -94,25 +169,63 @@ def _show(value: int | str | None) -> str:
     return f"{value:#x}" if isinstance(value, int) else str(value)
 
 
+@dataclass
+class Judgement:
+    """What is to be said of the traps that came."""
+
+    wrong: list[str]  # why they must not come here
+    remark: str = ""  # what should be reported although nothing is wrong
+    deviation: Deviation | None = None  # the row that was seen in the architecture's place
+
+
 def judge(
-    expected: list[Fields], seen: list[Fields], deviation: Deviation | None, version: str
-) -> tuple[list[str], str]:
-    """Hold @seen against the architecture, or against @deviation. Return what is wrong, and what
-    should be reported although nothing is wrong."""
+    expected: list[Fields], seen: list[Fields], rows: list[Deviation], machine: Machine
+) -> Judgement:
+    """Hold @seen on @machine against the architecture and against the @rows of the case."""
     from_architecture = differences(expected, seen)
-    if deviation is None:
-        return from_architecture, ""
-    from_deviation = differences(_merge(expected, deviation.instead), seen)
-    if deviation.is_measured(version):
-        if not from_architecture:
-            return [f"{version} agrees with the architecture: remove it from {TABLE.name}"], ""
-        return from_deviation, ""
+    if machine.is_measured:
+        return _judge_strictly(expected, seen, [r for r in rows if machine.is_one_of(r.versions)])
+    fitting = [row for row in rows if not from_row(expected, seen, row)]
     if not from_architecture:
-        return [], f"{version} agrees with the architecture, unlike {deviation.versions}"
-    return from_deviation, f"{version} deviates as {deviation.versions}: {deviation.reason}"
+        others = ", ".join(row.versions for row in rows)
+        return Judgement([], others and f"{machine.version} is right, unlike {others}")
+    if fitting:
+        row = fitting[0]
+        return Judgement([], f"{machine.version} differs as {row.versions}: {row.reason}", row)
+    return Judgement(from_architecture)
 
 
-def _merge(expected: list[Fields], instead: list[Fields]) -> list[Fields]:
-    """What comes instead, with the architecture's values where the entry names none."""
-    padded = expected + [{}] * len(instead)
-    return [{**want, **other} for want, other in zip(padded, instead)]
+def _judge_strictly(
+    expected: list[Fields], seen: list[Fields], due: list[Deviation]
+) -> Judgement:
+    from_architecture = differences(expected, seen)
+    if not due:
+        return Judgement(from_architecture)
+    if not from_architecture:
+        row = f"{due[0].versions}: {due[0].reason}"
+        return Judgement([f"as the architecture says, but {TABLE.name} has a row, {row}"])
+    return Judgement(from_row(expected, seen, due[0]), deviation=due[0])
+
+
+def from_row(expected: list[Fields], seen: list[Fields], row: Deviation) -> list[str]:
+    """Say where @seen is not what @row has in the place of @expected."""
+    if row.instead is None:
+        return [f"it is not to be run: {row.reason}"]
+    return differences(_merge(expected, row.instead), seen)
+
+
+def _merge(expected: list[Fields], instead: tuple[Fields, ...]) -> list[Fields]:
+    """What comes instead, with the architecture's values where the row names none."""
+    last = expected[-1] if expected else {}
+    extra = [{}] * (len(instead) - len(expected))
+    origins = expected + [last for _ in extra]
+    return [
+        {**want, **{name: _absolute(value, origin.get(name)) for name, value in other.items()}}
+        for want, origin, other in zip(expected + extra, origins, instead)
+    ]
+
+
+def _absolute(value: int | str, origin: int | str | None) -> int | str:
+    """Return @value, which such as "+1" and "-2" counts from @origin."""
+    is_relative = isinstance(value, str) and value[0] in "+-"
+    return origin + int(value) if is_relative else value
