@@ -21,8 +21,9 @@ NMI = 2
 @functools.cache
 def _wrong(case: str, bit: str, saved: int) -> list[str]:
     """Hold RF of @saved against what @case of the catalogue must see, where it differs."""
-    deviation = deviations.find(deviations.load(), "qemu-tcg", case)
-    return deviations.judge([{bit: RF}], [{"rflags": saved}], deviation, qemu.version())[0]
+    rows = deviations.find(deviations.load(), "qemu-tcg", case)
+    here = deviations.Machine("qemu-tcg", qemu.version())
+    return deviations.judge([{bit: RF}], [{"rflags": saved}], rows, here).wrong
 
 
 def differences(saved: int, before: int, vector: int) -> list[str]:
