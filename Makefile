@@ -174,7 +174,6 @@ mutate: ## break each instruction of the path in turn, or those that K= names: a
 	@$(PYTHON) tests/mutate.py $(if $(K),$(call quote,$(value K)))
 
 fresh: ## as a new user on a clean Debian: SUITE=bookworm|trixie|sid, ARGS="COMMAND..."
-	@$(DEPS) fresh
 	@scripts/fresh $(call quote,$(SUITE)) $(ARGS)
 
 compile_commands: ## write build/compile_commands.json for editors and clangd
