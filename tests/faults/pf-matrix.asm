@@ -109,6 +109,13 @@ fault   0, "pf-smap-stac", "accesses to a user page after STAC", needs SMAP
         wrpkru
 %endmacro
 
+; What STAC does, on a CPU that has keys and no SMAP as well.
+%macro open_user_pages 0
+        pushfq
+        or      qword [rsp], RFLAGS_AC
+        popfq
+%endmacro
+
 %macro lock_page 0
 routine .lock
         page_entry PAGE_USER
@@ -132,12 +139,12 @@ lock_page
 
 fault   0, "pf-key-read", "a read of a user page that PKRU denies", needs PKU, prepare .lock
         deny    PKRU_AD
-        stac
+        open_user_pages
         read    PAGE_USER + 4, PF_P | PF_PK
 lock_page
 
 fault   0, "pf-key-write", "a write to a user page that PKRU denies", needs PKU, prepare .lock
         deny    PKRU_WD
-        stac
+        open_user_pages
         write   PAGE_USER + 4, PF_P | PF_W | PF_PK
 lock_page

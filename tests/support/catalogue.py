@@ -26,6 +26,17 @@ def entries() -> list[str]:
     return [name for name, _ in _found()]
 
 
+def _options(name: str) -> str:
+    """The options of the entry @name."""
+    return next(options for found, options in _found() if found == name)
+
+
 def is_fatal(name: str) -> bool:
     """Whether the machine must reset."""
-    return any(re.search(r"\bfatal\b", options) for found, options in _found() if found == name)
+    return bool(re.search(r"\bfatal\b", _options(name)))
+
+
+def needs(name: str) -> str:
+    """Return the feature of kernel/cpu/features.def that the entry needs, or ''."""
+    match = re.search(r"\bneeds (\w+)", _options(name))
+    return match[1] if match else ""
