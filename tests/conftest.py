@@ -23,7 +23,7 @@ import gdbstub  # noqa: E402
 from gdbstub import GdbStub  # noqa: E402
 from guest import PROMPT  # noqa: E402
 from qemu import Qemu  # noqa: E402
-from symbols import Symbol, load  # noqa: E402
+from elf.symbols import Symbol, load  # noqa: E402
 from truth import Truth  # noqa: E402
 
 BUILD = Path(os.environ.get("BUILD", ROOT / "build"))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT
-from symbols import binutil
+from elf.symbols import binutil
 
 RANGES = ROOT / "scripts" / "build" / "ranges"
 WARNING = "keeps the debugging information"

@@ -16,7 +16,7 @@ from catalogue import entries, is_fatal
 from intlog import Record
 from emulator.qemu import CPU, POWER_OFF, POWER_OFF_AFTER_FAILURE
 from qemu import Qemu
-from symbols import Symbol
+from elf.symbols import Symbol
 from trapline import USER_CALL, Fields
 from truth import Case, Truth
 

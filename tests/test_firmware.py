@@ -11,7 +11,7 @@ import pytest
 import atstart
 from atstart import AtStart, State
 from guest import PROMPT
-from symbols import Symbol
+from elf.symbols import Symbol
 
 COMMAND_LINE, MEMORY_MAP, FRAMEBUFFER, ELF_SECTIONS = 1, 6, 8, 9  # Multiboot2 2.0, section 3.6
 IO_APIC, LOCAL_APIC_ADDRESS_OVERRIDE = 1, 5  # ACPI 6.4, table 5-45

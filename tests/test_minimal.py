@@ -12,7 +12,7 @@ import pytest
 
 from conftest import ROOT
 from emulator import qemu
-from symbols import binutil
+from elf.symbols import binutil
 
 MINIMAL = ROOT / "tests" / "minimal"
 LISTED = re.compile(r"## Take it into your kernel.*?```\n(.*?)```", re.DOTALL)

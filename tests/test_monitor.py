@@ -18,7 +18,7 @@ from intlog import Record
 from emulator.qemu import POWER_OFF, POWER_OFF_AFTER_FAILURE
 from person import terminal
 from qemu import Qemu
-from symbols import Symbol
+from elf.symbols import Symbol
 
 GENERAL_REGISTERS = "rax rcx rdx rbx rsi rdi rbp r8 r9 r10 r11 r12 r13 r14 r15".split()
 

@@ -19,7 +19,7 @@ import saved_rflags
 from gdbstub import GdbStub, Lost, Registers
 from guest import ANSWER
 from qemu import Qemu
-from symbols import Symbol
+from elf.symbols import Symbol
 from ways import WAYS
 
 NMI = 2

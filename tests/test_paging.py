@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from qemu import Qemu
-from symbols import Symbol
+from elf.symbols import Symbol
 
 PAGE_SIZE = 4096
 KERNEL_HALF = 0xFFFF_8000_0000_0000

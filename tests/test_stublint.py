@@ -13,7 +13,7 @@ import pytest
 
 from conftest import BUILD, ROOT
 from emulator.qemu import qemu_command
-from symbols import binutil
+from elf.symbols import binutil
 
 for module in ("unicorn", "capstone", "elftools"):
     pytest.importorskip(module)

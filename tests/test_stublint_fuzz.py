@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from conftest import ROOT
-from symbols import binutil
+from elf.symbols import binutil
 
 for module in ("unicorn", "capstone", "elftools"):
     pytest.importorskip(module)

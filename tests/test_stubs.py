@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from conftest import ROOT
-from symbols import Symbol, binutil
+from elf.symbols import Symbol, binutil
 
 # From the manuals and not from kernel/trap/vectors.def: SDM vol. 3, table 6-1, and APM vol. 2,
 # table 8-1, which adds #VC (29) and #SX (30).

@@ -1,10 +1,15 @@
-"""The kernel's ELF symbols, and the tools that read its ELF file."""
+"""The symbols of an ELF file, and the tools that read one."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
+
+
+# Kinds of symbols that name no place in the program.
+NOT_NAMES = {"FILE", "SECTION"}
 
 
 @dataclass
@@ -15,6 +20,11 @@ class Symbol:
     size: int
     kind: str
 
+    @property
+    def end(self) -> int:
+        """The address behind it."""
+        return self.address + self.size
+
 
 def binutil(name: str) -> str:
     """Return the tool called @name that knows x86-64, which the host's own may not."""
@@ -22,13 +32,13 @@ def binutil(name: str) -> str:
     return next(filter(shutil.which, (prefix + name for prefix in prefixes)), name)
 
 
-def load(elf: str) -> dict[str, Symbol]:
+def load(elf: str | Path) -> dict[str, Symbol]:
     """Return the symbols of the file @elf by name."""
-    command = [binutil("readelf"), "-sW", elf]
+    command = [binutil("readelf"), "-sW", str(elf)]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     found = {}
     for line in text.splitlines():
         words = line.split()
-        if len(words) == 8 and words[0].rstrip(":").isdigit():
+        if len(words) == 8 and words[0].rstrip(":").isdigit() and words[3] not in NOT_NAMES:
             found[words[7]] = Symbol(int(words[1], 16), int(words[2], 0), words[3])
     return found

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import bisect
 import re
-import subprocess
 from pathlib import Path
+
+from elf.symbols import load
 
 SLOT = re.compile(r"^  ([0-9a-f]{16}) \| ([0-9a-f]{16}) \| (error code|\w+)")
 STAGE = re.compile(r"^ +(\+-+\+)([^,]*)")
@@ -32,9 +33,7 @@ class Names:
     """The symbols of a kernel: two kernels have the same thing at different addresses."""
 
     def __init__(self, elf: Path) -> None:
-        done = subprocess.run(["nm", "-n", str(elf)], capture_output=True, text=True, check=True)
-        symbols = [line.split() for line in done.stdout.splitlines()]
-        self._symbols = [(int(words[0], 16), words[2]) for words in symbols if len(words) == 3]
+        self._symbols = sorted((symbol.address, name) for name, symbol in load(elf).items())
 
     def describe(self, value: int) -> str | int:
         if value not in IMAGE:

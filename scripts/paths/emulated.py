@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from paths.handlers import must
+from elf.symbols import load
 from emulator.qemu import one_instruction_at_a_time, qemu_command
 
 # What is raised, with its vector: one of each kind.
@@ -25,13 +25,11 @@ TIMEOUT = 120
 
 def ranges(elf: Path) -> dict[str, range]:
     """Where the kernel's interrupt path and its dispatcher lie."""
-    symbols = {}
-    for line in must(["nm", "-S", str(elf)]).splitlines():
-        if match := re.match(r"([0-9a-f]{16}) ([0-9a-f]{16}) [tT] (\w+)$", line):
-            symbols[match[3]] = range(int(match[1], 16), int(match[1], 16) + int(match[2], 16))
-    stubs = range(symbols["isr_0_DE"].start, symbols["isr_255_SPURIOUS"].stop)
-    entry = range(symbols["trap_entry_code"].start, symbols["trap_entry"].stop)
-    return {"stub": stubs, "entry": entry, "dispatch": symbols["trap_dispatch"]}
+    symbols = load(elf)
+    stubs = range(symbols["isr_0_DE"].address, symbols["isr_255_SPURIOUS"].end)
+    entry = range(symbols["trap_entry_code"].address, symbols["trap_entry"].end)
+    dispatch = range(symbols["trap_dispatch"].address, symbols["trap_dispatch"].end)
+    return {"stub": stubs, "entry": entry, "dispatch": dispatch}
 
 
 def log_of(iso: Path, where: dict[str, range]) -> str:

@@ -12,6 +12,8 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from elf.symbols import load
+
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT / "tests" / "silicon"
 
@@ -135,9 +137,9 @@ def build_all(build: Path, stubs: list[str]) -> Handlers:
 def symbols(path: InterruptPath) -> dict[str, tuple[int, int]]:
     """Address and size of each function of @path, by what follows the key in its name."""
     found = {}
-    for line in must(["nm", "-S", str(path.object)]).splitlines():
-        if match := re.match(rf"(\w+) (\w+) [tT] {path.key}_(\w+)$", line):
-            found[match[3]] = int(match[1], 16), int(match[2], 16)
+    for name, symbol in load(path.object).items():
+        if symbol.kind == "FUNC" and (match := re.match(rf"{path.key}_(\w+)$", name)):
+            found[match[1]] = symbol.address, symbol.size
     return found
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import gdbstub
 from qemu import Qemu
-from symbols import Symbol
+from elf.symbols import Symbol
 
 END_TAG = 0
 ACPI_TAGS = (14, 15)

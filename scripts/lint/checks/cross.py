@@ -131,7 +131,7 @@ def check_vectors(
             signed = due > 127 and value & 0xFFFFFFFF == (due - 256) & 0xFFFFFFFF
             rule = "vector-sign-extended" if signed else "vector-wrong"
             shown = "the vector minus 256" if signed else _vector_in_words(value)
-            yield _finding(
+            yield at_call(
                 rule, trace, call, f"{call.callee.name} receives {shown} in {in_words(place)}"
             )
 
@@ -167,7 +167,7 @@ def check_codes(traces: list[Trace], shifts: dict[tuple[int, bool], int]) -> Ite
             continue
         for trace, call in with_code:
             if trace.entry.vector not in places[best]:
-                yield _finding(
+                yield at_call(
                     "code-wrong",
                     trace,
                     call,
@@ -187,7 +187,7 @@ def check_shapes(traces: list[Trace], shifts: dict[tuple[int, bool], int]) -> It
             rule = "dummy-code-missing"
         elif trace.variant.has_code and shift == 8:
             rule = "dummy-code-extra"
-        yield _finding(
+        yield at_call(
             rule,
             trace,
             call,
@@ -196,7 +196,8 @@ def check_shapes(traces: list[Trace], shifts: dict[tuple[int, bool], int]) -> It
         )
 
 
-def _finding(rule: str, trace: Trace, call: Call, seen: str) -> Finding:
+def at_call(rule: str, trace: Trace, call: Call, seen: str) -> Finding:
+    """Return the finding that @call is made with what breaks @rule."""
     return Finding(
         rule,
         RULES[rule].severity,

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lint.architecture import ARGUMENTS, GENERAL
-from lint.checks.cross import calls_by_callee, frame_distance
+from lint.checks.cross import at_call, calls_by_callee, frame_distance
 from lint.checks.finding import Finding
-from lint.checks.rules import RULES
 from lint.engine.trace import Call, Trace
 from lint.load.dwarf import Debug, Function, Member, Parameter
 
@@ -64,10 +63,8 @@ def _check_call(trace: Trace, call: Call, function: Function) -> Iterator[Findin
             if len(_known(parameter)) >= ENOUGH:
                 yield from _check_struct(trace, call, parameter, base)
                 if by_value:
-                    yield _finding(
-                        trace, call, f"{function.name} takes the frame `{parameter.name}` by value",
-                        "struct-by-value",
-                    )  # fmt: skip
+                    seen = f"{function.name} takes the frame `{parameter.name}` by value"
+                    yield at_call("struct-by-value", trace, call, seen)
         elif parameter.size <= 8:
             yield from _check_parameter(trace, call, function, parameter, ARGUMENTS[register])
         if not by_value:
@@ -92,10 +89,9 @@ def _check_struct(trace: Trace, call: Call, parameter: Parameter, base: int) -> 
         value = word >> (member.offset % 8 * 8)
         mask = (1 << 8 * min(member.size, 8 - member.offset % 8)) - 1
         if value & mask != due & mask:
-            yield _finding(
-                trace, call, f"C's `{member.name}` (offset {member.offset}) is"
-                f" {_in_words(trace, word, base + member.offset)}",
-            )  # fmt: skip
+            words = _in_words(trace, word, base + member.offset)
+            seen = f"C's `{member.name}` (offset {member.offset}) is {words}"
+            yield at_call("struct-field", trace, call, seen)
 
 
 def _due(trace: Trace, what: str) -> int | None:
@@ -126,18 +122,5 @@ def _check_parameter(
     value = call.moment.registers[register]
     other = {trace.entry.vector: "vector", trace.values.code: "error code"}.get(value & 0xFFFFFFFF)
     if due is not None and other and value & mask != due & mask:
-        yield _finding(trace, call, f"{function.name}'s `{parameter.name}` is the {other}")
-
-
-def _finding(trace: Trace, call: Call, seen: str, rule: str = "struct-field") -> Finding:
-    return Finding(
-        rule,
-        RULES[rule].severity,
-        trace.entry.vector,
-        seen,
-        RULES[rule].duty,
-        trace.entry.name,
-        call.moment.pc,
-        call.moment,
-        trace,
-    )
+        seen = f"{function.name}'s `{parameter.name}` is the {other}"
+        yield at_call("struct-field", trace, call, seen)
