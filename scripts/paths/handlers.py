@@ -148,12 +148,19 @@ def sizes(path: InterruptPath) -> dict[str, int]:
     return {name: size for name, (_, size) in symbols(path).items()}
 
 
-def instructions(path: InterruptPath, function: str) -> list[str]:
-    """The disassembly of one of the functions of @path, in Intel's syntax."""
+def listing(path: InterruptPath, function: str) -> list[tuple[int, str]]:
+    """The address and the disassembly, in Intel's syntax, of what is in a function of @path."""
     start, size = symbols(path)[function]
     span = [f"--start-address={start}", f"--stop-address={start + size}"]
     command = ["objdump", "-D", "-M", "intel", "--no-show-raw-insn", "-j", ".text", *span]
-    return re.findall(r"^ +[0-9a-f]+:\t(.*?) *$", must([*command, str(path.object)]), re.MULTILINE)
+    text = must([*command, str(path.object)])
+    found = re.findall(r"^ +([0-9a-f]+):\t(.*?) *$", text, re.MULTILINE)
+    return [(int(address, 16), instruction) for address, instruction in found]
+
+
+def instructions(path: InterruptPath, function: str) -> list[str]:
+    """The disassembly of one of the functions of @path, in Intel's syntax."""
+    return [instruction for _, instruction in listing(path, function)]
 
 
 def registers_saved(path: InterruptPath, kind: str) -> str:
