@@ -7,6 +7,7 @@ import platform
 import re
 import subprocess
 import tomllib
+import warnings
 
 import pytest
 
@@ -14,8 +15,9 @@ import deviations
 import trapline
 from catalogue import entries
 from conftest import BUILD, ROOT
+from deviations import Machine
 from trapline import Fields
-from truth import Truth
+from truth import Case, Truth
 
 pytestmark = pytest.mark.skipif(platform.machine() != "x86_64", reason="this is no x86-64 CPU")
 
@@ -46,12 +48,24 @@ def reasons() -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def machine() -> str:
-    """This CPU and its Linux, in words."""
+def info() -> dict[str, str]:
+    """What Linux says of this CPU."""
     with open("/proc/cpuinfo") as file:
-        info = dict(re.findall(r"^([^\t\n]+)\t*: (.*)$", file.read(), re.MULTILINE))
-    family = f"family {info['cpu family']} model {info['model']}"
-    return f"{info['model name']} {family}, Linux {platform.release()}"
+        return dict(re.findall(r"^([^\t\n]+)\t*: (.*)$", file.read(), re.MULTILINE))
+
+
+@pytest.fixture(scope="session")
+def here(info: dict[str, str]) -> Machine:
+    """This CPU as the table of deviations names it. Linux's "hypervisor" is CPUID's bit."""
+    between = "under a hypervisor" if "hypervisor" in info["flags"].split() else "on its own"
+    cpu = f"{info['vendor_id']} family {info['cpu family']} model {info['model']}"
+    return Machine(deviations.SILICON, f"{cpu} {between}")
+
+
+@pytest.fixture(scope="session")
+def machine(info: dict[str, str], here: Machine) -> str:
+    """This CPU and its Linux, in words."""
+    return f"{info['model name']}, {here.version}, Linux {platform.release()}"
 
 
 def without_if(expected: Fields) -> Fields:
@@ -79,23 +93,32 @@ def test_fault(
     raised: dict[str, trapline.Raised],
     reasons: dict[str, str],
     machine: str,
+    here: Machine,
     truth: Truth,
 ) -> None:
     with truth.case("silicon", machine, name) as case:
         if name not in raised:
             pytest.skip("a process has no ring 0")
         case.expected = raised[name].expected
-        judge(name, raised[name], reasons.get(name))
+        judge(name, raised[name], reasons.get(name), here, case)
 
 
-def judge(name: str, seen: trapline.Raised, reason: str | None) -> None:
+def judge(
+    name: str, seen: trapline.Raised, reason: str | None, here: Machine, case: Case
+) -> None:
     if seen.result.startswith("skip"):
         pytest.skip(seen.result.removeprefix("skip "))
-    wrong = deviations.differences([without_if(trap) for trap in seen.expected], seen.traps)
-    wrong += [line for trap in seen.traps for line in wrong_rf(trap)]
+    expected = [without_if(trap) for trap in seen.expected]
+    rows = deviations.find(deviations.load(), here.emulator, name)
+    judgement = deviations.judge(expected, seen.traps, rows, here)
+    wrong = judgement.wrong + [line for trap in seen.traps for line in wrong_rf(trap)]
     if seen.result != "pass":
         wrong.append(seen.result)
     if reason:
         assert wrong, f"{name} can be given here: remove it from {REASONS.name}"
         pytest.skip(reason)
     assert not wrong, "\n".join([*wrong, *map(str, seen.traps)])
+    if judgement.remark:
+        warnings.warn(f"{name}: {judgement.remark}", stacklevel=1)
+    if judgement.deviation:
+        case.deviation = judgement.deviation.reason

@@ -97,13 +97,16 @@ fault   0, "gp-ltr-busy", "LTR with a TSS that is busy"
 fault   0, "gp-ltr-null", "LTR with a null selector"
         load    GP, 0, 0, ltr ax
 
-; Far transfers.
+; Far transfers. The manuals leave open whether the CPU checks CS before it reads the outer stack's
+; RSP and SS, which lie behind it: so they are there to be read.
 %macro far_return 3
+        push    0
+        push    0
         push    %2
         lea     rax, [rel .next]
         push    rax
 .here:  o64 retf
-.next:  add     rsp, 16
+.next:  add     rsp, 32
         done
 expect  %1, .here, code %3, then .next
 %endmacro
