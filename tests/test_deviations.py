@@ -5,8 +5,12 @@ from __future__ import annotations
 import pytest
 
 import deviations
+import trapline
 from catalogue import entries
 from deviations import Deviation, Machine
+from emulator.qemu import CPU, POWER_OFF
+from guest import PROMPT
+from qemu import Qemu
 
 # As if a case had been wrong in 7.2, right afterwards, and wrong again in another way from 10.0 on.
 TABLE = """
@@ -113,3 +117,14 @@ def test_a_row_that_nobody_measured_says_where_it_was_read() -> None:
 
 def test_every_row_names_a_case() -> None:
     assert {row.case for row in deviations.load()} <= set(entries())
+
+
+def test_without_a_reserved_bit_nothing_can_be_known_to_differ(iso: str) -> None:
+    """TCG takes bit 51 for an address where there are 52 bits of them."""
+    with Qemu(iso, options=("-cpu", f"{CPU},phys-bits=52")) as machine:
+        machine.wait_for(PROMPT)
+        for name in ("pf-read-reserved", "pf-user-write-reserved"):
+            raised = trapline.parse(machine.ask(f"raise {name}"))
+            assert raised.missing_feature == "reserved bit in a page-table entry"
+            assert not raised.traps
+        assert machine.poweroff() == POWER_OFF

@@ -13,6 +13,7 @@ void cpu_detect(void)
         leaf <= cpuid(CPUID_EXTENDED & leaf, 0).eax && cpuid(leaf, subleaf).output & 1u << bit;
 #include "cpu/features.def"
 #undef FEATURE
+    features[FEATURE_PTE_RESERVED] = paging_reserved_bit() != 0;
 }
 
 void cpu_forget(enum feature feature)
@@ -32,6 +33,7 @@ const char *feature_name(enum feature feature)
 #define FEATURE(name, leaf, subleaf, output, bit) [FEATURE_##name] = #name,
 #include "cpu/features.def"
 #undef FEATURE
+        [FEATURE_PTE_RESERVED] = "reserved bit in a page-table entry",
     };
     return names[feature];
 }

@@ -64,6 +64,7 @@ const struct stack *cpu_stack(uint64_t address);
 enum feature {
     FEATURE_ALWAYS,
 #include "cpu/features.def"
+    FEATURE_PTE_RESERVED, ///< a page-table entry has a reserved bit
     FEATURE_COUNT
 };
 #undef FEATURE

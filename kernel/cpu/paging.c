@@ -6,8 +6,9 @@
 
 #define LEVELS     4
 #define INDEX_MASK 0x1FFul
-// Bit 51 is reserved where MAXPHYADDR is below 52: SDM vol. 3, table 4-20.
-#define PTE_RESERVED (1ul << 51)
+// The last bit of an address in an entry.
+#define PTE_ADDRESS_HIGH (1ul << 51)
+#define PTE_RESERVED     paging_reserved_bit()
 
 #define CPUID_ADDRESS_SIZES (CPUID_EXTENDED + 8)
 
@@ -18,6 +19,18 @@
 
 static uint64_t *root;
 static uint64_t device_next = DEVICE_BASE;
+
+/// Where the CPU's physical addresses end: SDM vol. 3, 4.1.4. A higher bit in an entry is reserved.
+static uint64_t physical_end(void)
+{
+    bool told = cpuid(CPUID_EXTENDED, 0).eax >= CPUID_ADDRESS_SIZES;
+    return 1ul << (told ? cpuid(CPUID_ADDRESS_SIZES, 0).eax & 0xFF : 36);
+}
+
+uint64_t paging_reserved_bit(void)
+{
+    return physical_end() <= PTE_ADDRESS_HIGH ? PTE_ADDRESS_HIGH : 0;
+}
 
 static unsigned table_index(uint64_t address, unsigned level)
 {
@@ -102,13 +115,6 @@ uint64_t paging_init(void)
     memory_remap();
     root = memory_virtual(root_physical);
     return root_physical;
-}
-
-/// Where the CPU's physical addresses end: SDM vol. 3, 4.1.4. A higher bit in an entry is reserved.
-static uint64_t physical_end(void)
-{
-    bool told = cpuid(CPUID_EXTENDED, 0).eax >= CPUID_ADDRESS_SIZES;
-    return 1ul << (told ? cpuid(CPUID_ADDRESS_SIZES, 0).eax & 0xFF : 36);
 }
 
 void *paging_map_physical(uint64_t physical, size_t length, bool uncached)

@@ -18,6 +18,10 @@
 /// pool must not be touched until CR3 is loaded: it moves. The boot mapping is gone then.
 uint64_t paging_init(void);
 
+/// A bit that is reserved in an entry of the lowest table, or 0 where the CPU's physical addresses
+/// leave none. SDM vol. 3, table 4-20.
+uint64_t paging_reserved_bit(void);
+
 /// Map @length bytes of device memory or firmware tables at @physical (any alignment) for ring 0,
 /// never executable, uncached if @uncached. Returns where @physical is now, or null where the CPU
 /// has no such address or the room for such maps is full.

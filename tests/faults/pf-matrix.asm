@@ -66,16 +66,16 @@ fault   3, "pf-user-fetch-nx", "a fetch from a no-execute page in ring 3"
         fetch   PAGE_USER, PF_P | PF_U | PF_I
 
 ; A reserved bit is set in the entry. The page counts as present.
-fault   0, "pf-read-reserved", "a read, an entry with a reserved bit"
+fault   0, "pf-read-reserved", "a read, an entry with a reserved bit", needs PTE_RESERVED
         read    PAGE_RESERVED + 8, PF_P | PF_RSVD
 
-fault   0, "pf-write-reserved", "a write, an entry with a reserved bit"
+fault   0, "pf-write-reserved", "a write, an entry with a reserved bit", needs PTE_RESERVED
         write   PAGE_RESERVED + 8, PF_P | PF_RSVD | PF_W
 
-fault   3, "pf-user-read-reserved", "a read, an entry with a reserved bit"
+fault   3, "pf-user-read-reserved", "a read, an entry with a reserved bit", needs PTE_RESERVED
         read    PAGE_USER_RESERVED + 8, PF_P | PF_RSVD | PF_U
 
-fault   3, "pf-user-write-reserved", "a write, an entry with a reserved bit"
+fault   3, "pf-user-write-reserved", "a write, an entry with a reserved bit", needs PTE_RESERVED
         write   PAGE_USER_RESERVED + 8, PF_P | PF_RSVD | PF_U | PF_W
 
 ; Ring 0 and ring 3's pages.
