@@ -164,6 +164,7 @@ def test_a_peek_is_no_trap_of_the_entry(stopped: Stopped, symbols: dict[str, Sym
     stub.write(SUPERVISOR_CODE, UD2)
     state.values["rip"] = SUPERVISOR_CODE
     stub.set_registers(state)
+    cr2 = machine.registers()["CR2"]
     stub.detach()
     answer = machine.wait_for(ANSWER).group(1)
     assert re.findall(r"^trap: name=ud-ud2 vector=(\d+) .* rip=(\w+) ", answer, re.MULTILINE) == [
@@ -171,6 +172,7 @@ def test_a_peek_is_no_trap_of_the_entry(stopped: Stopped, symbols: dict[str, Sym
     ]
     witnessed = [(record.vector, record.rip) for record in machine.interrupts() if record.error == 0]
     assert (14, symbols["peek.read"].address) in witnessed
+    assert machine.registers()["CR2"] == cr2
 
 
 def broken_screen(stopped: Stopped, symbols: dict[str, Symbol]) -> None:

@@ -4,15 +4,22 @@ recording of traps. Each entry must do what it does undisturbed."""
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
+
 import ktap
+from gdbstub import GdbStub
+from guest import ANSWER
 from qemu import Qemu
+from symbols import Symbol
 
 NMI = 2
 ENOUGH = 1000  # NMIs: several for each entry
+REBUILD_STEPS = 300  # instructions: more than it takes to come to the gate of NMIs and beyond
 
 
 @contextmanager
@@ -37,6 +44,26 @@ def test_the_catalogue_in_a_storm(machine: Qemu) -> None:
     undisturbed = ktap.parse(machine.ask("check"))
     with storm(machine):
         disturbed = ktap.parse(machine.ask("check"))
-    came = sum(record.vector == NMI for record in machine.interrupts())
-    assert came > ENOUGH, "that was no storm"
     assert disturbed == undisturbed
+    told = int(re.search(r"^ +2 +NMI .* (\d+) +Non-Maskable", machine.ask("vectors"), re.M)[1])
+    came = sum(record.vector == NMI and record.delivered for record in machine.interrupts())
+    assert came > ENOUGH, "that was no storm"
+    assert told == came
+
+
+@pytest.mark.parametrize("function", ["gdt_init", "idt_init"])
+def test_at_every_instruction_that_rebuilds_a_table(
+    stopped: tuple[Qemu, GdbStub], symbols: dict[str, Symbol], function: str
+) -> None:
+    """After each entry the tables are made anew, while they are in use."""
+    machine, stub = stopped
+    machine.type("raise ud-ud2")
+    state = stub.run_to(symbols[function].address)
+    for _ in range(REBUILD_STEPS):
+        machine.qmp("inject-nmi")
+        frame = stub.run_to(symbols["isr_2_NMI"].address)["rsp"]
+        assert int.from_bytes(stub.read(frame, 8), "little") == state["rip"]
+        stub.run_to(state["rip"])
+        state = stub.step(state)
+    stub.detach()
+    assert "result: name=ud-ud2 pass\n" in machine.wait_for(ANSWER).group(1)

@@ -13,20 +13,25 @@ static unsigned gate_dpl(unsigned vector)
     return vector == VECTOR_BP || vector == VECTOR_OF || vector == VECTOR_USER ? 3 : 0;
 }
 
+/// Write the gate of @vector, which may be in use: machine.c makes the table anew. Keep to one
+/// store a field. An initializer would clear the gate first, and an NMI find it so.
+static void set_gate(unsigned vector, uint64_t stub)
+{
+    const struct vector_info *info = vector_info(vector);
+    struct gate *gate = &idt[vector];
+    gate->offset_low = (uint16_t)stub;
+    gate->offset_middle = (uint16_t)(stub >> 16);
+    gate->offset_high = (uint32_t)(stub >> 32);
+    gate->selector = SELECTOR_KERNEL_CODE;
+    gate->ist = info ? (uint8_t)info->ist : 0;
+    gate->attributes = (uint8_t)(GATE_P | gate_dpl(vector) << GATE_DPL_SHIFT | GATE_INTERRUPT);
+    gate->reserved = 0;
+}
+
 void idt_init(void)
 {
-    for (unsigned vector = 0; vector < VECTOR_COUNT; vector++) {
-        uint64_t stub = (uint64_t)isr_0_DE + vector * STUB_SIZE;
-        const struct vector_info *info = vector_info(vector);
-        idt[vector] = (struct gate){
-            .offset_low = (uint16_t)stub,
-            .offset_middle = (uint16_t)(stub >> 16),
-            .offset_high = (uint32_t)(stub >> 32),
-            .selector = SELECTOR_KERNEL_CODE,
-            .ist = info ? (uint8_t)info->ist : 0,
-            .attributes = (uint8_t)(GATE_P | gate_dpl(vector) << GATE_DPL_SHIFT | GATE_INTERRUPT),
-        };
-    }
+    for (unsigned vector = 0; vector < VECTOR_COUNT; vector++)
+        set_gate(vector, (uint64_t)isr_0_DE + vector * STUB_SIZE);
     const struct descriptor_register idtr = {sizeof(idt) - 1, (uint64_t)idt};
     lidt(&idtr);
 }
