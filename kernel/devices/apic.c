@@ -106,11 +106,13 @@ void apic_set_base(uint64_t base)
 {
     uint64_t before = apic_base();
     // The way from x2APIC to xAPIC mode leads through "disabled" alone. Do not pass through it
-    // otherwise: QEMU's APIC, once disabled, stays so until reset.
+    // otherwise: QEMU's APIC and Bochs's, once disabled, stay so until reset.
     if (before & APIC_BASE_EXTD && !(base & APIC_BASE_EXTD))
         wrmsr(IA32_APIC_BASE, before & ~(APIC_BASE_EXTD | APIC_BASE_EN));
     if (before != base)
         wrmsr(IA32_APIC_BASE, base);
+    if (base & APIC_BASE_EN && !(apic_base() & APIC_BASE_EN))
+        panic("The local APIC is off and cannot be switched on before the next reset");
 }
 
 /// Put the local APIC at physical @address and into xAPIC mode: SDM vol. 3, 10.4.3 and 10.12.5.
@@ -121,8 +123,6 @@ static void enable_xapic(uint64_t address)
         panic("The firmware locked the APIC in x2APIC mode; its setup may offer xAPIC mode");
     base &= ~(APIC_BASE_EXTD | APIC_BASE_ADDRESS);
     apic_set_base(base | address | APIC_BASE_EN);
-    if (!(rdmsr(IA32_APIC_BASE) & APIC_BASE_EN))
-        panic("The local APIC is off and cannot be switched on before the next reset");
 }
 
 /// Nothing to do, trap_count() has counted it. Above all no EOI: neither a spurious interrupt nor
