@@ -15,7 +15,7 @@ import gdbstub
 from gdbstub import GdbStub
 from guest import ANSWER
 from qemu import Qemu
-from symbols import Symbol
+from elf.symbols import Symbol
 
 NOWHERE = 0xFFFF_FFFF_C000_0000  # kernel/cpu/layout.def has nothing there
 NON_CANONICAL = 0x8000_FFFF_D000_7000  # all but bits 48 to 62 are those of the kernel stack

@@ -15,7 +15,7 @@ import ktap
 from gdbstub import GdbStub
 from guest import ANSWER
 from qemu import Qemu
-from symbols import Symbol
+from elf.symbols import Symbol
 
 NMI = 2
 ENOUGH = 1000  # NMIs: several for each entry
