@@ -19,6 +19,7 @@ from catalogue import entries, is_fatal
 from conftest import ROOT
 from deviations import Deviation, Machine
 from guest import PROMPT
+from machines import Machines
 from person import script
 from trapline import USER_CALL, Fields, Raised
 from truth import Case, Truth
@@ -38,34 +39,11 @@ PAGE_FAULT = 14
 SPURIOUS = {39, 47, 255}
 
 
-class Machines:
-    """A machine at the prompt for each CPU: the same one for as long as it does well."""
-
-    def __init__(self, iso: str) -> None:
-        self._iso = iso
-        self._running: dict[str, Bochs] = {}
-
-    def at_prompt(self, cpu: str) -> Bochs:
-        if cpu not in self._running:
-            machine = Bochs(self._iso, cpu).__enter__()
-            self._running[cpu] = machine
-            machine.wait_for(PROMPT)
-        return self._running[cpu]
-
-    def discard(self, cpu: str) -> None:
-        self._running.pop(cpu).__exit__()
-
-    def close(self) -> None:
-        for cpu in list(self._running):
-            self.discard(cpu)
-
-
 @pytest.fixture(scope="module")  # no longer: an idle guest takes a CPU of the host
 def machines(iso: str) -> Iterator[Machines]:
     """The machines of this process."""
-    running = Machines(iso)
-    yield running
-    running.close()
+    with Machines(lambda cpu: Bochs(iso, cpu)) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

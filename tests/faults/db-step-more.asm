@@ -58,7 +58,8 @@ fault   0, "db-step-movss", "single step: no trap behind MOV SS"
 fault   3, "db-user-step-movss", "the same in ring 3"
         step_movss
 
-; Each iteration is a step. RIP stays at the instruction until the last one.
+; Each iteration is a step. RIP stays at the instruction until the last one. SDM vol. 3, 17.3.1.4;
+; SDM vol. 2, REP.
 fault   0, "db-step-rep", "single step: each iteration of REP STOSB"
         mov     rdi, PAGE_SUPERVISOR
         mov     ecx, 3

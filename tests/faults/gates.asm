@@ -1,5 +1,6 @@
 ; Gates that cannot be used. The code names the gate: vector * 8, the IDT bit, and EXT unless it was
 ; the program itself that asked, by INT n. A gate that is not present is #NP, and no double fault.
+; SDM vol. 3, 6.13; APM vol. 2, 8.4.
 %include "fault.inc"
 %include "tables.inc"
 

@@ -1,4 +1,5 @@
-; What ring 3 may not do: #GP(0) at the instruction itself.
+; What ring 3 may not do: #GP(0) at the instruction itself. SDM vol. 3, 5.9, and each one's page in
+; SDM vol. 2 and APM vol. 3.
 %include "fault.inc"
 
 %macro privileged 1+

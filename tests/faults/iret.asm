@@ -1,5 +1,5 @@
 ; IRETQ that is refused: the fault is its own, in the ring that executed it, and the stack is as it
-; was, so that a handler may put the frame right and try again.
+; was, so that a handler may put the frame right and try again. SDM vol. 2 and APM vol. 3, IRET.
 %include "fault.inc"
 %include "tables.inc"
 

@@ -11,7 +11,7 @@ fault   3, "of-user-int4", "INT 4 in ring 3: its gate has DPL 3"
 .next:  done
 expect  OF, .next
 
-; 64-bit mode has given the opcodes away.
+; 64-bit mode has given the opcodes away. SDM vol. 2, INTO, and APM vol. 3, INTO: #UD.
 %macro gone 1
 .here:  db      %1
         nop

@@ -1,34 +1,59 @@
-"""The names of the catalogue's entries, as their sources have them."""
+"""The catalogue's entries, as their sources have them."""
 
 from __future__ import annotations
 
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
-# The name, and the options on the same line.
-ENTRY = re.compile(r'^\s*fault\s+[03],\s*"([a-z0-9-]+)",\s*"[^"]*"(.*)', re.MULTILINE)
+ENTRY = re.compile(
+    r'^ *fault +(?P<ring>[03]), *"(?P<name>[a-z0-9-]+)", *"(?P<summary>[^"]*)"(?P<options>.*)',
+    re.MULTILINE,
+)
 
 
-def _found() -> list[tuple[str, str]]:
-    """The entries in tests/faults/, and in the person's own FAULTS, with their options."""
+@dataclass(frozen=True)
+class Entry:
+    """A `fault` line, and what stands below it up to the next one."""
+
+    name: str
+    ring: int
+    summary: str
+    options: str
+    file: Path
+    text: str
+
+
+def found() -> list[Entry]:
+    """Return the entries in tests/faults/, and in the person's own FAULTS."""
     directories = [ROOT / "tests" / "faults"]
     if own := os.environ.get("FAULTS"):
         directories.append(Path(own))
     files = sorted(file for directory in directories for file in directory.glob("*.asm"))
-    return [entry for file in files for entry in ENTRY.findall(file.read_text())]
+    return [entry for file in files for entry in _entries_of(file)]
+
+
+def _entries_of(file: Path) -> list[Entry]:
+    text = file.read_text()
+    matches = list(ENTRY.finditer(text))
+    ends = [match.start() for match in matches[1:]] + [len(text)]
+    return [
+        Entry(m["name"], int(m["ring"]), m["summary"], m["options"], file, text[m.start() : end])
+        for m, end in zip(matches, ends)
+    ]
 
 
 def entries() -> list[str]:
     """Return the names of the entries."""
-    return [name for name, _ in _found()]
+    return [entry.name for entry in found()]
 
 
 def _options(name: str) -> str:
     """The options of the entry @name."""
-    return next(options for found, options in _found() if found == name)
+    return next(entry.options for entry in found() if entry.name == name)
 
 
 def is_fatal(name: str) -> bool:

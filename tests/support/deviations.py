@@ -144,16 +144,27 @@ def differences(expected: list[Fields], seen: list[Fields]) -> list[str]:
     if len(expected) != len(seen):
         found.append(f"{len(seen)} traps came, not {len(expected)}")
     for number, (want, got) in enumerate(zip(expected, seen), 1):
-        for name in sorted(want.keys() - NOT_COMPARED):
-            value = _value(name, got)
-            if name in RFLAGS_BITS:
-                value &= want[name]
-            if value != want[name] and want[name] != "any":
-                found.append(f"trap {number}: {name} is {_show(value)}, not {_show(want[name])}")
+        for name in fields_differing(want, got):
+            seen_value, due = _show(_compared(name, want, got)), _show(want[name])
+            found.append(f"trap {number}: {name} is {seen_value}, not {due}")
     return found
 
 
-def _value(name: str, got: Fields) -> int | str | None:
+def fields_differing(want: Fields, got: Fields) -> list[str]:
+    """Return the names of the fields in which the trap @got is not @want."""
+    return [
+        name
+        for name in sorted(want.keys() - NOT_COMPARED)
+        if want[name] not in ("any", _compared(name, want, got))
+    ]
+
+
+def _compared(name: str, want: Fields, got: Fields) -> int | str | None:
+    value = value_of(name, got)
+    return value & want[name] if name in RFLAGS_BITS else value
+
+
+def value_of(name: str, got: Fields) -> int | str | None:
     """Return what the trap @got has where an expectation says @name."""
     value = got.get(name)
     if name == "dr6" and isinstance(value, int):

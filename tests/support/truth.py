@@ -7,30 +7,24 @@ runs in; at the end of the session they become build/truth.md and a summary.
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import groupby
 from pathlib import Path
 
 import pytest
 
 import catalogue
+import words
 from trapline import Fields
 
-ROOT = Path(__file__).parents[2]
-VECTOR = re.compile(r"^VECTOR\((\d+), (\w+),", re.MULTILINE)
-
 # The machines in the order of the table's columns.
-MODELS = {"qemu": "QEMU", "bochs": "Bochs", "silicon": "Silicon"}
+MODELS = {"qemu": "QEMU", "bochs": "Bochs", "kvm": "KVM", "silicon": "Silicon"}
 
 PASS, DEVIATION, NOT_APPLICABLE, FAILURE = "pass", "deviation", "not applicable", "FAILED"
 VERDICTS = (PASS, DEVIATION, NOT_APPLICABLE, FAILURE)
-
-SHOWN_TRAPS = 4  # in the column of the architecture
 
 HEADING = """\
 # Who does what the architecture says
@@ -119,38 +113,16 @@ def _summary(results: dict[str, dict[str, dict]]) -> list[str]:
 
 
 def _table(results: dict[str, dict[str, dict]]) -> str:
-    vectors = (ROOT / "kernel" / "trap" / "vectors.def").read_text()
-    mnemonics = {int(number): name for number, name in VECTOR.findall(vectors)}
-    lines = [f"| Case | Architecture | {' | '.join(MODELS.values())} |", "|---" * 5 + "|"]
+    heads = ["Case", "Architecture", *MODELS.values()]
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for case in sorted({case for cases in results.values() for case in cases}):
         seen = [cases.get(case) for cases in results.values()]
         expected = next((r["expected"] for r in seen if r and r["expected"]), [])
-        due = _in_short([_due(trap, mnemonics) for trap in expected])
+        due = words.sequence(list(map(words.expectation, expected)))
         if catalogue.is_fatal(case):
             due = "the machine resets"
         lines.append(f"| {case} | {due} | " + " | ".join(map(_cell, seen)) + " |")
     return "\n".join(lines) + "\n"
-
-
-def _in_short(traps: list[str]) -> str:
-    """Say what is due in one cell, however many traps there are."""
-    runs = [(trap, len(list(same))) for trap, same in groupby(traps)]
-    words = [f"{count} times {trap}" if count > 1 else trap for trap, count in runs]
-    if len(words) > SHOWN_TRAPS:
-        words = [*words[: SHOWN_TRAPS - 1], f"{len(words) - SHOWN_TRAPS + 1} more"]
-    return "; then ".join(words) or "no trap"
-
-
-def _due(trap: Fields, mnemonics: dict[int, str]) -> str:
-    number = trap["vector"]
-    name = mnemonics.get(number)
-    words = [f"#{name}" if name and number < 32 else name or f"vector {number}"]
-    if "interrupted" not in trap and trap["error"] != "none":
-        words.append(f"code {trap['error']:#x}")
-    for register in ("cr2", "dr6"):
-        if register in trap:
-            words.append(f"{register.upper()} {trap[register]:#x}")
-    return ", ".join(words)
 
 
 def _cell(result: dict | None) -> str:
