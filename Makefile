@@ -17,11 +17,18 @@ override BOCHS := $(call absolute,$(BOCHS))
 export QEMU BOCHS
 
 # What may stand on the command line. Another word would do nothing, and nobody would know.
-OPTIONS := RUN FAULTS EMU CPU UEFI QEMU BOCHS K FAULT WALK RR SEED N SECONDS STUBS ELF ARGS BUG SUITE WERROR BUILD \
+OPTIONS := RUN FAULTS EMU CPU UEFI QEMU BOCHS K FAULT WALK RR SEED N SECONDS STUBS ELF ARGS BUG SUITE RECORD CASE WERROR BUILD \
 	CROSS CC LD OBJCOPY NASM CFLAGS NASMFLAGS LDFLAGS HOST_CC HOST_CFLAGS HOST_LDFLAGS \
 	GRUB_MKRESCUE FONT GDB PYTHON NO_INSTALL CI
 $(foreach word,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(word)))),\
 	$(if $(filter $(OPTIONS),$(word)),,$(error $(word): there is no such option, only $(OPTIONS)))))
+
+# Without any of these `make truth` takes all machines at hand.
+THEIR_EMU := $(if $(findstring command,$(origin EMU)),$(EMU))
+TRUTH_ALL := $(if $(THEIR_EMU)$(QEMU)$(BOCHS)$(CASE),,all)
+# An image that raises CASE by itself, to go with a report.
+CASE_ISO := $(CASE:%=$(BUILD)/case-%.iso)
+TRUTH_DEPS := $(if $(TRUTH_ALL),run bochs silicon,$(if $(filter bochs,$(THEIR_EMU))$(BOCHS),bochs,run))
 
 # Compiler: CROSS=prefix- if given, else x86_64-elf-gcc if there is one, else the GCC of Debian's
 # name; CC=clang works as well.
@@ -105,8 +112,8 @@ DEBUG_ISO := $(if $(RECORDED),$(BUILD)/run.iso,$(RUN_ISO))
 DEPS := CC='$(CC)' CROSS='$(CROSS)' scripts/deps
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(BUILD)/pycache
 
-.PHONY: all run test debug fuzz fuzz-input lint bench compare bugs break mutate fresh \
-	compile_commands format clean help FORCE
+.PHONY: all run test truth truth-page debug fuzz fuzz-input lint bench compare bugs break mutate \
+	fresh compile_commands format clean help FORCE
 .DELETE_ON_ERROR:
 
 all: ## build build/barestub.elf and build/barestub.iso
@@ -119,13 +126,26 @@ run: ## boot it: RUN="...", FAULTS=DIR, UEFI=1, EMU=bochs|kvm, CPU=MODEL
 	@$(PYTHON) scripts/run --emu $(call quote,$(EMU)) \
 		$(if $(THEIR_CPU),--cpu $(call quote,$(THEIR_CPU))) $(if $(UEFI),--uefi) $(RUN_ISO)
 
-test: ## run all tests, or those that K="..." names; JUnit XML in build/junit.xml
+test: ## run all tests, or K="...", or EMU=kvm; JUnit XML in build/junit.xml
 	@$(DEPS) kernel image run uefi bochs debug record silicon clang bugs lint test \
 		$(if $(IS_X86_64),input)
 	@$(MAKE) --no-print-directory $(ISO) \
 		$(if $(IS_X86_64),$(SILICON)/fuzz $(SILICON)/native $(INPUT_FUZZERS))
 	$(PYTHON) -m pytest -c tests/pytest.ini --rootdir=. -n 2 --junitxml=$(BUILD)/junit.xml \
-		$(if $(K),-k $(call quote,$(value K))) tests
+		$(if $(K),-k $(call quote,$(value K))) \
+		tests$(if $(filter kvm,$(EMU)),/test_kvm.py tests/test_kvm_faults.py)
+
+truth: ## raise the catalogue, print what is new: EMU=, QEMU=PATH, BOCHS=PATH, RECORD=1, CASE=NAME
+	@$(DEPS) kernel image $(TRUTH_DEPS)
+	@$(MAKE) --no-print-directory $(ISO) $(CASE_ISO) \
+		$(if $(and $(IS_X86_64),$(TRUTH_ALL)),$(SILICON)/native)
+	@$(PYTHON) scripts/truth $(if $(TRUTH_ALL),,$(THEIR_EMU:%=--emu %)) $(if $(RECORD),--record) \
+		$(CASE:%=--case % --case-iso $(CASE_ISO)) $(ISO)
+
+# The page is in the repository: nothing else builds it.
+truth-page: ## write tests/TRUTH.md from tests/truth/, measuring nothing
+	@$(DEPS) kernel
+	@$(PYTHON) scripts/truth --page $(ISO)
 
 debug: ## step through traps in GDB: FAULT=NAME, WALK=NAME, RR=1 to go back in time, RUN="..."
 	@$(DEPS) kernel image run debug $(if $(RR),record)
@@ -219,6 +239,7 @@ endef
 
 .PRECIOUS: $(BUILD)/%.cfg
 $(BUILD)/barestub.cfg: export RUN_WORDS :=
+$(BUILD)/case-%.cfg: export RUN_WORDS = raise $(CASE); poweroff
 $(BUILD)/%.cfg: FORCE
 	@$(PYTHON) scripts/build/run_cfg $@
 

@@ -115,7 +115,9 @@ def test_a_guest_that_does_not_come_up_is_told(iso: str, tmp_path: Path) -> None
         (["--emu", "kvm", "--record"], "leave out EMU=kvm or RR=1"),
     ],
 )
-def test_what_cannot_be_debugged_is_told(options: list[str], reason: str, iso: str, elf: str) -> None:
+def test_what_cannot_be_debugged_is_told(
+    options: list[str], reason: str, iso: str, elf: str
+) -> None:
     done = start([*DEBUG, *options, elf, iso], "true")
     assert done.returncode == 1
     assert reason in done.stderr
