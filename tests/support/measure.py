@@ -68,7 +68,7 @@ def qemu_target(iso: str) -> Target:
 def kvm_target(iso: str) -> Target:
     """This machine's CPU, by KVM."""
     machine = native.machine()
-    under = machine.version.removesuffix(native.UNDER) + native.UNDER
+    under = native.without_place(machine.version) + native.UNDER
     return Target(
         Machine(deviations.SILICON, under),
         f"{machine.version}, KVM of Linux {platform.release()}",

@@ -53,6 +53,11 @@ def machine() -> Machine:
     return Machine(deviations.SILICON, name + (UNDER if is_guest else ALONE))
 
 
+def without_place(version: str) -> str:
+    """Return the CPU alone of machine()'s version."""
+    return version.removesuffix(UNDER).removesuffix(ALONE)
+
+
 def judge(case: str, seen: trapline.Raised) -> Judgement:
     """Hold @seen against the architecture and against the table's rows for @case."""
     rows = deviations.find(deviations.load(), deviations.SILICON, case)

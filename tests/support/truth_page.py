@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import deviations
+import native
 import recorded
 from catalogue import Entry, found
 from deviations import Deviation, Machine
@@ -55,7 +56,7 @@ def _title(column: Column) -> str:
     """Return the head of @column, as narrow as can be."""
     if column.family in ("qemu-tcg", "bochs"):
         return f"{FAMILIES[column.family]} {column.version}"
-    vendor, _, model = column.version.removesuffix(" under a hypervisor").partition(" family ")
+    vendor, _, model = native.without_place(column.version).partition(" family ")
     vendor = vendor.removeprefix("Authentic").removeprefix("Genuine")
     where = "ring 3" if column.family == "process" else "KVM"
     return f"{vendor} {model.replace(' model ', '/')} {where}"
