@@ -160,6 +160,13 @@ def test_traps_regs_and_idt(debug: Debug) -> None:
     assert "cs = 0x8 (GDT entry 1, ring 0)" in text
 
 
+def test_the_last_traps_are_kept_in_order(debug: Debug) -> None:
+    """INT 0 to INT 254 have been, and that of 255 is at its stub: the newest comes first."""
+    text = debug("break isr_255_SPURIOUS\ncontinue\ntraps\n", "--fault", "int-all").stdout
+    kept = re.findall(r"^ +(\d+) +(\d+) [^\n]* fault_int_all", text, re.MULTILINE)
+    assert kept == [(str(ago), str(255 - ago)) for ago in range(1, 33)], text
+
+
 def test_tell_types_at_the_prompt(debug: Debug) -> None:
     done = debug("tell raise ud-ud2\nraise bp-int3\ntell poweroff\n")
     assert "| result: name=ud-ud2 pass" in done.stdout

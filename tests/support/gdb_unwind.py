@@ -16,7 +16,8 @@ import gdb
 GENERAL = "rax rbx rcx rdx rsi rdi rbp r8 r9 r10 r11 r12 r13 r14 r15".split()
 FRAME = "rip cs rflags rsp ss".split()  # what the CPU pushes, upwards: SDM vol. 3, 6.14.2
 REGISTERS = GENERAL + FRAME
-PRESERVED = "rip rsp rbp rbx r12 r13 r14 r15".split()  # by a call: System V ABI, figure 3.4
+CALLEE_SAVED = "rbx r12 r13 r14 r15".split()  # and RBP: System V ABI, figure 3.4
+PRESERVED = ["rip", "rsp", "rbp", *CALLEE_SAVED]  # by a call
 GDB_NAMES = {"rflags": "eflags"}
 PATTERN = 0x0123456789ABCDEF
 RF = 1 << 16  # of RFLAGS
@@ -392,15 +393,23 @@ def function(name: str) -> None:
 
 
 def ring_call(name: str) -> None:
-    """Walk through ring0_call or ring3_call, and from ring_return back to the caller."""
+    """Walk through ring0_call or ring3_call into the code that it calls, and from ring_return back
+    to the caller."""
     run_to(name)
+    original = registers(gdb.newest_frame())
+    fill_registers(CALLEE_SAVED)
     walk = Walk()
     chain = unwind()
     callers = chain.callers()
-    walk.to_end_of_function(chain, callers)
+    chain = walk.to_end_of_function(chain, callers)
+    outside = chain.callers()  # of the code; code in ring 0 has ring0_call in between
+    if outside.links[0].name == name:
+        outside = outside.callers()
+    walk.compare(callers, outside, chain, PRESERVED)
     run_to("ring_return")
     chain = walk.to_end_of_function(unwind(), callers)
     walk.compare(callers, chain, chain, PRESERVED)
+    set_registers({register: original[register] for register in CALLEE_SAVED})
     walk.print_result(callers)
 
 

@@ -193,12 +193,15 @@ class Qemu(Guest):
 
     def interrupts(self) -> list[intlog.Record]:
         """Return what `-d int` has recorded. Only machines that go on from a state record."""
-        with open(self._log) as log:
-            return intlog.parse(log.read())
+        return intlog.parse(self.log())
 
     def triple_faulted(self) -> bool:
+        return "Triple fault" in self.log()
+
+    def log(self) -> str:
+        """Return what QEMU has logged, by `-d` and by `-trace`."""
         with open(self._log) as log:
-            return "Triple fault" in log.read()
+            return log.read()
 
     def save_state(self, path: str) -> None:
         """Stop the machine and write all of it to @path."""
