@@ -2,6 +2,7 @@
 #include <stdint.h>
 
 #include "boot/bootinfo.h"
+#include "console/console.h"
 #include "console/screen.h"
 #include "cpu/cpu.h"
 #include "cpu/memory.h"
@@ -13,6 +14,7 @@
 #include "devices/pic.h"
 #include "devices/serial.h"
 #include "devices/timer.h"
+#include "devices/uart.h"
 #include "faults/machine.h"
 #include "lib/print.h"
 #include "monitor/commands.h"
@@ -31,7 +33,8 @@ _Noreturn void kmain(void);
 
 uint64_t boot_main(uint64_t information)
 {
-    serial_init();
+    uart_init();
+    print_init(console_write);
     bootinfo_init(information, BOOT_IDENTITY_END);
     screen_init_early();
     bootinfo_report();
@@ -71,7 +74,7 @@ void kmain(void)
     apic_init();
     timer_init();
     keyboard_init();
-    serial_enable_interrupts();
+    serial_init();
     sti();
 
     print("Barestub: how an x86-64 interrupt becomes a C call and back, done by hand.\n"

@@ -6,7 +6,7 @@
 
 #include "console/screen.h"
 #include "cpu/x86.h"
-#include "devices/serial.h"
+#include "devices/uart.h"
 
 // Bochs shows what is written to its port 0xE9 and says that it does by a read of the same
 // number; QEMU's isa-debugcon follows it. Bochs user manual, 4.3: port_e9_hack.
@@ -25,11 +25,11 @@ static void debug_port_write(const char *text, size_t length)
 void console_write(const char *text, size_t length)
 {
     debug_port_write(text, length);
-    serial_write(text, length);
+    uart_write(text, length);
     screen_write(text, length);
 }
 
 void console_last_word(const char *text, size_t length)
 {
-    serial_write(text, length);
+    uart_write(text, length);
 }

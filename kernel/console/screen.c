@@ -5,10 +5,10 @@
 #include <stdbool.h>
 
 #include "boot/bootinfo.h"
-#include "console/ecma48.h"
 #include "console/framebuffer.h"
 #include "console/vga.h"
 #include "cpu/paging.h"
+#include "lib/ecma48.h"
 #include "lib/print.h"
 #include "lib/string.h"
 

@@ -1,4 +1,4 @@
-// The CPU's features, control registers and stacks.
+// The CPU's features and control registers.
 #include "cpu/cpu.h"
 
 #include "cpu/paging.h"
@@ -64,28 +64,4 @@ void cpu_init_floating_point(void)
 {
     fninit();
     ldmxcsr(MXCSR_INIT);
-}
-
-static const struct stack stacks[] = {
-    {"kernel stack", KERNEL_STACK_LOW, KERNEL_STACK_HIGH},
-    {"#DF stack", DF_STACK_LOW, DF_STACK_HIGH},
-    {"#MC stack", MC_STACK_LOW, MC_STACK_HIGH},
-};
-
-#define STACK_COUNT (sizeof(stacks) / sizeof(stacks[0]))
-
-const struct stack *cpu_stack(uint64_t address)
-{
-    for (size_t i = 0; i < STACK_COUNT; i++)
-        if (address >= stacks[i].low && address < stacks[i].high)
-            return &stacks[i];
-    return NULL;
-}
-
-const struct stack *cpu_guarded_stack(uint64_t address)
-{
-    for (size_t i = 0; i < STACK_COUNT; i++)
-        if (address >= stacks[i].low - PAGE_SIZE && address < stacks[i].low)
-            return &stacks[i];
-    return NULL;
 }

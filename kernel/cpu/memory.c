@@ -6,8 +6,8 @@
 #include "boot/bootinfo.h"
 #include "cpu/layout.h"
 #include "cpu/paging.h"
+#include "lib/panic.h"
 #include "lib/string.h"
-#include "report/panic.h"
 
 #define BOOT_MAPPING_END (1ul << 30) // start.asm maps this much of RAM in the kernel's half
 

@@ -8,14 +8,8 @@
 #define INDEX_MASK 0x1FFul
 // The last bit of an address in an entry.
 #define PTE_ADDRESS_HIGH (1ul << 51)
-#define PTE_RESERVED     paging_reserved_bit()
 
 #define CPUID_ADDRESS_SIZES (CPUID_EXTENDED + 8)
-
-// No access of these is both writable and executable.
-#define READ_EXECUTE PTE_P
-#define READ_ONLY    (PTE_P | PTE_XD)
-#define READ_WRITE   (PTE_P | PTE_RW | PTE_XD)
 
 static uint64_t *root;
 static uint64_t device_next = DEVICE_BASE;
@@ -70,7 +64,7 @@ static void map(uint64_t address, uint64_t physical, size_t size, uint64_t acces
         *entry_or_new(address + offset) = (physical + offset) | access;
 }
 
-static void map_new(uint64_t address, size_t size, uint64_t access)
+void paging_map_new(uint64_t address, size_t size, uint64_t access)
 {
     for (size_t offset = 0; offset < size; offset += PAGE_SIZE)
         *entry_or_new(address + offset) = memory_physical(memory_frame()) | access;
@@ -83,22 +77,17 @@ static void map_image(char *start, char *end, uint64_t access)
 
 static void map_cpu_region(void)
 {
-    map_new(CPU_BASE, PAGE_SIZE, READ_WRITE);
-    map_new(KERNEL_STACK_LOW, KERNEL_STACK_HIGH - KERNEL_STACK_LOW, READ_WRITE);
-    map_new(DF_STACK_LOW, DF_STACK_HIGH - DF_STACK_LOW, READ_WRITE);
-    map_new(MC_STACK_LOW, MC_STACK_HIGH - MC_STACK_LOW, READ_WRITE);
+    paging_map_new(CPU_BASE, PAGE_SIZE, READ_WRITE);
+    paging_map_new(KERNEL_STACK_LOW, KERNEL_STACK_HIGH - KERNEL_STACK_LOW, READ_WRITE);
+    paging_map_new(DF_STACK_LOW, DF_STACK_HIGH - DF_STACK_LOW, READ_WRITE);
+    paging_map_new(MC_STACK_LOW, MC_STACK_HIGH - MC_STACK_LOW, READ_WRITE);
 }
 
 static void map_user_region(void)
 {
     map((uint64_t)user_text_start, (uint64_t)user_text_physical,
         (size_t)(user_text_end - user_text_start), READ_EXECUTE | PTE_US);
-    map_new(USER_STACK_LOW, USER_STACK_HIGH - USER_STACK_LOW, READ_WRITE | PTE_US);
-#define NOTE(text)
-#define FAULT_PAGE(name, address, access) map_new(address, PAGE_SIZE, access);
-#include "faults/fault_pages.def"
-#undef FAULT_PAGE
-#undef NOTE
+    paging_map_new(USER_STACK_LOW, USER_STACK_HIGH - USER_STACK_LOW, READ_WRITE | PTE_US);
 }
 
 uint64_t paging_init(void)

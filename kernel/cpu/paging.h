@@ -14,6 +14,11 @@
 #define PTE_XD      (1ul << 63)
 #define PTE_ADDRESS 0x000FFFFFFFFFF000ul
 
+// The access that a page gives. None of them is both writable and executable.
+#define READ_EXECUTE PTE_P
+#define READ_ONLY    (PTE_P | PTE_XD)
+#define READ_WRITE   (PTE_P | PTE_RW | PTE_XD)
+
 /// Build the kernel's own tables, and return the physical address for CR3. Needs memory_init(). The
 /// pool must not be touched until CR3 is loaded: it moves. The boot mapping is gone then.
 uint64_t paging_init(void);
@@ -21,6 +26,10 @@ uint64_t paging_init(void);
 /// A bit that is reserved in an entry of the lowest table, or 0 where the CPU's physical addresses
 /// leave none. SDM vol. 3, table 4-20.
 uint64_t paging_reserved_bit(void);
+
+/// Map @size bytes of frames that nobody uses yet at @address, whole pages both, with @access: one
+/// of the above, PTE_US for ring 3's, or 0.
+void paging_map_new(uint64_t address, size_t size, uint64_t access);
 
 /// Map @length bytes of device memory or firmware tables at @physical (any alignment) for ring 0,
 /// never executable, uncached if @uncached. Returns where @physical is now, or null where the CPU

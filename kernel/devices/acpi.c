@@ -6,9 +6,9 @@
 
 #include "boot/bootinfo.h"
 #include "cpu/paging.h"
+#include "lib/panic.h"
 #include "lib/print.h"
 #include "lib/string.h"
-#include "report/panic.h"
 
 /// Root System Description Pointer: ACPI 6.4, 5.2.5.3.
 struct acpi_rsdp {

@@ -8,7 +8,7 @@
 #include "cpu/x86.h"
 #include "devices/acpi.h"
 #include "devices/madt.h"
-#include "report/panic.h"
+#include "lib/panic.h"
 #include "trap/trap.h"
 
 // MPS INTI flags: ACPI 6.4, table 5-50. Other values mean what the bus does; ISA interrupts are

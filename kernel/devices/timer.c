@@ -6,7 +6,7 @@
 
 #include "cpu/x86.h"
 #include "devices/apic.h"
-#include "report/panic.h"
+#include "lib/panic.h"
 #include "trap/trap.h"
 
 #define LAPIC_DIVIDE_BY_16 0x3 // SDM vol. 3, figure 10-10

@@ -1,17 +1,10 @@
 // The driver of COM1, a 16550 UART. The register names are those of the PC16550D data sheet,
 // section 8.
-#include "devices/serial.h"
+#include "devices/uart.h"
 
-#include <stdbool.h>
-
-#include "console/ecma48.h"
 #include "cpu/x86.h"
-#include "devices/apic.h"
-#include "devices/input.h"
-#include "trap/trap.h"
 
-#define COM1     0x3F8
-#define COM1_IRQ 4
+#define COM1 0x3F8
 
 // Registers: PC16550D, table II.
 enum {
@@ -43,10 +36,6 @@ enum {
 
 #define DIVISOR_115200 1
 
-// What a terminal sends for the keys that are no plain ASCII.
-#define ASCII_DEL 0x7F
-enum { TERMINAL_HOME = 1, TERMINAL_DELETE = 3, TERMINAL_END = 4 };
-
 static bool present;
 
 // Where no device answers, reads give all ones, whatever was written.
@@ -56,7 +45,7 @@ static bool scratch_keeps(uint8_t value)
     return inb(SCR) == value;
 }
 
-void serial_init(void)
+void uart_init(void)
 {
     present = scratch_keeps(0x5A) && scratch_keeps(0xA5);
     if (!present)
@@ -77,7 +66,7 @@ static void send(char byte)
     outb(THR, (uint8_t)byte);
 }
 
-void serial_write(const char *text, size_t length)
+void uart_write(const char *text, size_t length)
 {
     if (!present)
         return;
@@ -90,79 +79,21 @@ void serial_write(const char *text, size_t length)
         pause();
 }
 
-static int character_key(uint8_t byte)
+bool uart_receive(uint8_t *byte)
 {
-    return byte == ASCII_DEL ? '\b' : byte;
+    if (!present || !(inb(LSR) & LSR_DR))
+        return false;
+    *byte = inb(RBR);
+    return true;
 }
 
-static int edit_key(unsigned parameter)
+bool uart_is_present(void)
 {
-    switch (parameter) {
-    case TERMINAL_HOME:
-        return KEY_HOME;
-    case TERMINAL_DELETE:
-        return KEY_DELETE;
-    case TERMINAL_END:
-        return KEY_END;
-    default:
-        return 0;
-    }
+    return present;
 }
 
-static int sequence_key(uint8_t final, unsigned parameter)
+void uart_enable_interrupts(void)
 {
-    switch (final) {
-    case 'A':
-        return KEY_UP;
-    case 'B':
-        return KEY_DOWN;
-    case 'C':
-        return KEY_RIGHT;
-    case 'D':
-        return KEY_LEFT;
-    case 'F':
-        return KEY_END;
-    case 'H':
-        return KEY_HOME;
-    case '~':
-        return edit_key(parameter);
-    default:
-        return 0;
-    }
-}
-
-// The key that @byte completes, or 0.
-static int receive(uint8_t byte)
-{
-    static struct ecma48 parser;
-    switch (ecma48_feed(&parser, byte)) {
-    case ECMA48_CHARACTER:
-        return character_key(byte);
-    case ECMA48_SEQUENCE:
-        return sequence_key(byte, parser.parameter);
-    default:
-        return 0;
-    }
-}
-
-// Empty the FIFO: with a byte left in it, the line would stay high and give no further edge.
-static void serial_trap(struct regs *regs)
-{
-    (void)regs;
-    while (inb(LSR) & LSR_DR) {
-        int key = receive(inb(RBR));
-        if (key)
-            input_put(key);
-    }
-    apic_end(VECTOR_COM1);
-}
-
-void serial_enable_interrupts(void)
-{
-    if (!present)
-        return;
-    trap_handler(VECTOR_COM1, serial_trap);
-    apic_route(COM1_IRQ, VECTOR_COM1);
-    // Last: with data waiting, this raises the line at once, and the edge must find it unmasked.
-    outb(IER, IER_ERBFI);
+    if (present)
+        outb(IER, IER_ERBFI);
 }

@@ -11,9 +11,8 @@
 #include "lib/string.h"
 #include "report/panic.h"
 #include "trap/entry.h"
+#include "trap/stacks.h"
 #include "trap/trap.h"
-
-#define EXCEPTIONS 32
 
 // An entry that is abandoned ends. If its traps go on, it has destroyed the way out.
 #define ABANDON_LIMIT 3
@@ -121,7 +120,7 @@ static trap_fn *entry_handler(const struct fault *fault, unsigned vector)
         return on_user_call;
     if (vector == VECTOR_NMI)
         return takes_nmi(fault) ? on_trap : NULL;
-    return vector < EXCEPTIONS || !trap_is_expected(vector) ? on_trap : NULL;
+    return vector < EXCEPTION_COUNT || !trap_is_expected(vector) ? on_trap : NULL;
 }
 
 static void take_vectors(const struct fault *fault)

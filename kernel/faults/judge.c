@@ -1,10 +1,10 @@
 // The judgement: the first difference is the reason.
 #include "faults/judge.h"
 
-#include "cpu/cpu.h"
 #include "cpu/x86.h"
 #include "lib/print.h"
 #include "lib/string.h"
+#include "trap/stacks.h"
 #include "trap/trap.h"
 
 /// Keep the first reason only: what follows a difference is its consequence.
@@ -37,7 +37,7 @@ static void judge_frame(struct outcome *outcome, const struct record *seen,
         fail(outcome, "RFLAGS 0x%lx without 0x%lx", regs->rflags, expected->rflags_set);
     if (regs->rflags & expected->rflags_clear)
         fail(outcome, "RFLAGS 0x%lx with some of 0x%lx", regs->rflags, expected->rflags_clear);
-    const struct stack *stack = cpu_stack(seen->address);
+    const struct stack *stack = stack_at(seen->address);
     if (expected->stack && (stack == NULL || stack->low != expected->stack))
         fail(outcome, "on the %s", stack ? stack->name : "wrong stack");
 }

@@ -6,7 +6,7 @@
 
 #include "faults/catalogue.h"
 #include "faults/deviations.h"
-#include "faults/record.h"
+#include "report/record.h"
 
 /// One more than any entry expects, so that the first that is too many can be told.
 #define TRAPS_LIMIT (EXPECTATIONS_LIMIT + 1)

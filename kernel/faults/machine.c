@@ -11,6 +11,7 @@
 #include "trap/entry.h"
 #include "trap/gdt.h"
 #include "trap/idt.h"
+#include "trap/stacks.h"
 
 // The pages of fault_pages.def and the unmapped ones behind them, by address.
 static const uint64_t fault_pages[] = {
@@ -41,8 +42,21 @@ static struct {
 
 bool machine_is_guest;
 
+/// Map the fault pages. Each has a gap behind it.
+static void map_fault_pages(void)
+{
+#define NOTE(text)
+#define PTE_RESERVED                      paging_reserved_bit()
+#define FAULT_PAGE(name, address, access) paging_map_new(address, PAGE_SIZE, access);
+#include "faults/fault_pages.def"
+#undef FAULT_PAGE
+#undef PTE_RESERVED
+#undef NOTE
+}
+
 void machine_init(void)
 {
+    map_fault_pages();
     uint64_t vm_cr; // Bochs 2.7 has none
     if (cpu_has(FEATURE_SVM) && peek_msr(VM_CR, &vm_cr) && vm_cr & VM_CR_SVMDIS)
         cpu_forget(FEATURE_SVM);

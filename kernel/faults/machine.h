@@ -7,7 +7,8 @@
 /// behind VMMCALL.
 extern bool machine_is_guest;
 
-/// Forget SVM where the firmware forbids it: APM vol. 2, 15.4. Needs the IDT.
+/// Map the pages that entries fault on, and forget SVM where the firmware forbids it: APM vol. 2,
+/// 15.4. Needs the IDT.
 void machine_init(void);
 
 /// Keep what an entry may change and what cannot be built anew.

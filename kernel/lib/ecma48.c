@@ -1,5 +1,5 @@
 // The parser of control sequences.
-#include "console/ecma48.h"
+#include "lib/ecma48.h"
 
 #define ESC 0x1B
 

@@ -4,14 +4,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "console/console.h"
 #include "lib/string.h"
+
+static print_output_fn *output;
 
 /// Where formatted text goes: a buffer that is full or flushed, as the owner decides.
 struct sink {
     char *buffer;
     size_t size, used;
-    bool to_console;
+    bool to_output;
 };
 
 /// One conversion specification between '%' and its letter.
@@ -22,13 +23,14 @@ struct conversion {
 
 static void flush(struct sink *sink)
 {
-    console_write(sink->buffer, sink->used);
+    if (output)
+        output(sink->buffer, sink->used);
     sink->used = 0;
 }
 
 static void put(struct sink *sink, char c)
 {
-    if (sink->to_console && sink->used == sink->size)
+    if (sink->to_output && sink->used == sink->size)
         flush(sink);
     if (sink->used < sink->size)
         sink->buffer[sink->used++] = c;
@@ -161,10 +163,15 @@ static void format_into(struct sink *sink, const char *format, va_list arguments
     va_end(list);
 }
 
+void print_init(print_output_fn *fn)
+{
+    output = fn;
+}
+
 void print(const char *format, ...)
 {
     char buffer[128];
-    struct sink sink = {.buffer = buffer, .size = sizeof(buffer), .to_console = true};
+    struct sink sink = {.buffer = buffer, .size = sizeof(buffer), .to_output = true};
     va_list arguments;
     va_start(arguments, format);
     format_into(&sink, format, arguments);

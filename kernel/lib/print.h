@@ -4,6 +4,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 
+/// Takes @length bytes of @text to wherever people read it.
+typedef void print_output_fn(const char *text, size_t length);
+
+/// Let print() hand its text to @fn. What was printed before is lost.
+void print_init(print_output_fn *fn);
+
 /// Print to the console. Conversions: %s %c %d %u %x %%, `l` and `z` for 64-bit integers, `0`
 /// and `-` flags, a width, and a precision for %s, each of them a number or `*`. Anything else is
 /// printed as it stands.

@@ -6,6 +6,7 @@
 #include "cpu/x86.h"
 #include "faults/deviations.h"
 #include "faults/faults.h"
+#include "faults/trap_line.h"
 #include "lib/print.h"
 #include "lib/string.h"
 #include "monitor/commands.h"
@@ -15,6 +16,7 @@
 #include "report/frame.h"
 #include "report/report.h"
 #include "report/symbols.h"
+#include "trap/vectors.h"
 
 static const char *fault_name(size_t index)
 {
@@ -181,7 +183,7 @@ static void print_machine_lines(const struct fault *fault, const struct outcome 
     while ((expected = fault_expectation(fault, expected)))
         print_expect_line(fault, expected);
     for (size_t i = 0; i < kept_traps(outcome); i++)
-        record_print(&outcome->traps[i], fault->name, fault_expected_trap(fault, i));
+        trap_line_print(&outcome->traps[i], fault->name, fault_expected_trap(fault, i));
     print("result: name=%s %s%s%s\n", fault->name, verdicts[outcome->verdict],
           outcome->reason[0] ? " " : "", outcome->reason);
 }

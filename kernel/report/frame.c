@@ -1,10 +1,10 @@
 // Drawing the stack of a trap. The highest address is on top, as the stack grows downwards.
 #include "report/frame.h"
 
-#include "cpu/cpu.h"
 #include "lib/print.h"
 #include "report/report.h"
 #include "report/symbols.h"
+#include "trap/stacks.h"
 #include "trap/vectors.h"
 
 struct slot {
@@ -57,7 +57,7 @@ static void draw_top(const struct record *record)
             print("                     %2lu bytes: the gap, for the CPU aligns RSP down to 16\n",
                   regs->rsp - top);
     } else {
-        const struct stack *stack = cpu_stack(record->address);
+        const struct stack *stack = stack_at(record->address);
         bool from_user = (regs->cs & 3) == 3;
         print("  %016lx   RSP when the trap came, on another stack\n", regs->rsp);
         print("  %016lx   the CPU took the %s from %s\n", top, stack ? stack->name : "stack",

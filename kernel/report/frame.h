@@ -1,7 +1,7 @@
 // The frame picture: one trap's stack as it lies in memory, as a teacher would draw it.
 #pragma once
 
-#include "faults/record.h"
+#include "report/record.h"
 
 /// Draw the upper part of the stack of @record: what the CPU and the stub pushed.
 void frame_draw_arrival(const struct record *record);

@@ -5,13 +5,14 @@
 #include <stdarg.h>
 
 #include "console/console.h"
-#include "cpu/cpu.h"
 #include "cpu/x86.h"
+#include "lib/panic.h"
 #include "lib/print.h"
 #include "report/backtrace.h"
 #include "report/describe.h"
 #include "report/machine_check.h"
 #include "report/report.h"
+#include "trap/stacks.h"
 #include "trap/vectors.h"
 
 static unsigned depth;             ///< of panics: 1 in the report, 2 if that traps itself
@@ -88,7 +89,7 @@ static void report_control_registers(const struct regs *regs)
 /// A double fault whose first fault touched a guard page is a stack that ran over.
 static void report_stack_overflow(const struct regs *regs)
 {
-    const struct stack *stack = cpu_guarded_stack(read_cr2());
+    const struct stack *stack = stack_guarded_at(read_cr2());
     if ((regs->vector == VECTOR_DF || regs->vector == VECTOR_PF) && stack)
         print("Cause   %s overflow: 0x%lx is in its guard page\n", stack->name, read_cr2());
 }

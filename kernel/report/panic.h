@@ -6,6 +6,3 @@
 /// Report the unhandled trap @regs in full and halt. If the report traps itself, the serial line
 /// says so; if that traps, too, the machine halts in silence.
 _Noreturn void panic_trap(struct regs *regs);
-
-/// Report @format (as print()) with a backtrace and halt: for what is no trap.
-_Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -1,9 +1,8 @@
 // Taking down a trap.
-#include "faults/record.h"
+#include "report/record.h"
 
 #include "cpu/x86.h"
 #include "devices/apic.h"
-#include "lib/print.h"
 #include "trap/entry.h"
 #include "trap/vectors.h"
 
@@ -13,7 +12,6 @@
 #define OPCODE_INTO 0xCE
 
 #define FIRST_INTERRUPT_VECTOR 16 // SDM vol. 3, 10.5.2
-#define EXCEPTIONS             32 // SDM vol. 3, 6.2
 
 /// Nothing in the frame tells INT n from an exception without a code: the bytes in front of the
 /// saved RIP do.
@@ -37,7 +35,7 @@ static enum origin find_origin(const struct regs *regs)
     if (is_software_interrupt(regs))
         return ORIGIN_INT;
     // A spurious interrupt is not in service either, but there are no exceptions up there.
-    return regs->vector >= EXCEPTIONS ? ORIGIN_IRQ : ORIGIN_CPU;
+    return regs->vector >= EXCEPTION_COUNT ? ORIGIN_IRQ : ORIGIN_CPU;
 }
 
 void record_take(struct record *record, const struct regs *regs)
@@ -51,28 +49,4 @@ void record_take(struct record *record, const struct regs *regs)
         .origin = find_origin(regs),
         .code_pushed = info && info->has_error_code && !regs->slot_opened,
     };
-}
-
-static void print_registers(const struct regs *regs, const struct expectation *expected)
-{
-    struct expected_register due;
-    for (unsigned i = 0; expected_register(expected, i, &due); i++)
-        print(" %s=0x%lx", due.name, ((const uint64_t *)regs)[due.place]);
-}
-
-void record_print(const struct record *record, const char *name, const struct expectation *expected)
-{
-    static const char *const origins[] = {"cpu", "int", "irq"};
-    const struct regs *regs = &record->regs;
-    print("trap: name=%s vector=%u error=", name, regs->vector);
-    print(record->code_pushed ? "0x%lx" : "none", regs->error_code);
-    print(" rip=0x%lx cs=0x%lx rflags=0x%lx rsp=0x%lx ss=0x%lx", regs->rip, regs->cs, regs->rflags,
-          regs->rsp, regs->ss);
-    if (regs->vector == VECTOR_PF || regs->vector == VECTOR_DF) // #DF: of a #PF before it
-        print(" cr2=0x%lx", record->cr2);
-    if (regs->vector == VECTOR_DB)
-        print(" dr6=0x%lx", record->dr6);
-    if (expected)
-        print_registers(regs, expected);
-    print(" origin=%s\n", origins[record->origin]);
 }

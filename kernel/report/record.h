@@ -4,7 +4,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "faults/catalogue.h"
 #include "trap/regs.h"
 
 /// Who asked for the trap: an exception of the CPU, an instruction (INT n, INT3, INTO), a device.
@@ -20,9 +19,3 @@ struct record {
 
 /// Take down the trap whose frame is @regs, from its handler.
 void record_take(struct record *record, const struct regs *regs);
-
-/// The `trap:` line for programs, under the name of the fault that raised it; with the registers
-/// that
-/// @expected names, if it is not null.
-void record_print(const struct record *record, const char *name,
-                  const struct expectation *expected);

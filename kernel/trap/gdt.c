@@ -1,9 +1,9 @@
 // GDT and TSS. The selectors are in x86.def.
 #include "trap/gdt.h"
 
-#include "cpu/cpu.h"
 #include "cpu/x86.h"
 #include "lib/string.h"
+#include "trap/stacks.h"
 
 // Descriptor fields: SDM vol. 3, figures 3-8 and 7-4.
 #define DESCRIPTOR_P        (1ul << 47)

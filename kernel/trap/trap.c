@@ -5,6 +5,7 @@
 #include "cpu/x86.h"
 #include "lib/string.h"
 #include "trap/entry.h"
+#include "trap/stacks.h"
 
 /// A line of the exception table: asm/peek.asm writes it.
 struct fixup {

@@ -4,7 +4,8 @@
 
 #include <stdbool.h>
 
-#define VECTOR_COUNT 256
+#define VECTOR_COUNT    256
+#define EXCEPTION_COUNT 32 // vectors below are the CPU's own: SDM vol. 3, 6.2
 
 #define NOTE(text)
 #define VECTOR(number, mnemonic, name, class, code, ist) VECTOR_##mnemonic = number,

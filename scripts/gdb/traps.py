@@ -11,7 +11,7 @@ from .picture import clipped
 
 
 def _taken() -> list[gdb.Value]:
-    """Return struct taken_trap of the last traps, the newest first. kernel/cpu/cpu.h"""
+    """Return struct taken_trap of the last traps, the newest first. kernel/trap/stacks.h"""
     cpu = gdb.parse_and_eval(f"(struct cpu *){CONSTANTS['CPU_BASE']:#x}")
     taken, kept = int(cpu["traps_taken"]), int(cpu["traps"].type.range()[1]) + 1
     return [cpu["traps"][(taken - ago) % kept] for ago in range(1, min(taken, kept) + 1)]

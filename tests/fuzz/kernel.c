@@ -9,10 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "console/console.h"
 #include "cpu/paging.h"
+#include "lib/panic.h"
 #include "lib/print.h"
-#include "report/panic.h"
 
 #define ADDRESS_END (1ul << 46) // this CPU's
 #define ROOM        (2ul << 20) // for maps: small, so that it runs out in many inputs
@@ -48,7 +47,7 @@ void *paging_map_physical(uint64_t physical, size_t length, bool uncached)
     return map;
 }
 
-void console_write(const char *text, size_t length)
+static void say(const char *text, size_t length)
 {
     if (getenv("SAY")) {
         fwrite(text, 1, length, stdout);
@@ -69,6 +68,7 @@ void panic(const char *format, ...)
 
 void run(void (*work)(void))
 {
+    print_init(say);
     if (setjmp(panicked) == 0)
         work();
     while (map_count > 0)

@@ -13,7 +13,7 @@ INPUT_COMMON := tests/fuzz/kernel.c boot/bootinfo.c kernel/lib/print.c
 INPUT_READ := $(wildcard tests/fuzz/*.[ch] boot/*.[ch] kernel/*/*.[ch] kernel/*/*.def)
 
 $(INPUT)/acpi: ALSO := kernel/devices/madt.c kernel/devices/sleep.c
-$(INPUT)/screen: ALSO := kernel/console/framebuffer.c kernel/console/ecma48.c \
+$(INPUT)/screen: ALSO := kernel/console/framebuffer.c kernel/lib/ecma48.c \
 	$(BUILD)/generated/font.c
 $(INPUT)/screen: $(BUILD)/generated/font.c
 

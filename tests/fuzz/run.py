@@ -28,7 +28,11 @@ SOURCES = {
     "bootinfo": ["boot/bootinfo.c"],
     "acpi": ["kernel/devices/acpi.c", "kernel/devices/madt.c", "kernel/devices/sleep.c"],
     "symbols": ["kernel/report/symbols.c"],
-    "screen": [f"kernel/console/{name}.c" for name in ("screen", "ecma48", "framebuffer")],
+    "screen": [
+        "kernel/console/screen.c",
+        "kernel/console/framebuffer.c",
+        "kernel/lib/ecma48.c",
+    ],
 }
 
 
