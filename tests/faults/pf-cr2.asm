@@ -57,3 +57,33 @@ fault   0, "pf-cross-fetch", "an instruction across the end of a page"
         jmp     rax
 .next:  done
 expect  PF, START, code PF_I, cr2 PAGE_SUPERVISOR_CODE + PAGE_SIZE, then .next
+
+%assign USER_START PAGE_USER_CODE + PAGE_SIZE - 2
+
+fault   3, "pf-user-cross-fetch", "the same in ring 3", prepare .write
+        mov     eax, USER_START
+        jmp     rax
+.next:  done
+expect  PF, USER_START, code PF_U | PF_I, cr2 PAGE_USER_CODE + PAGE_SIZE, then .next
+
+; SMAP, too, keeps ring 0 from a page of ring 3's.
+routine .write
+        clear_wp
+        mov     rax, cr4
+        and     rax, ~CR4_SMAP
+        mov     cr4, rax
+        mov     word [USER_START], 0xC0C7       ; MOV EAX, imm32 without its immediate
+        ret
+
+; ENTER ends with a probe: could a write go to where RSP shall point? SDM vol. 2, ENTER.
+%macro enter_beyond 2
+        mov     rbx, rsp
+        mov     esp, %1 + 0x40
+.here:  enter   0x80, 0
+.next:  mov     rsp, rbx
+        done
+expect  PF, .here, code PF_W | %2, cr2 %1 + 0x40 - 8 - 0x80, saved_rsp %1 + 0x40, then .next
+%endmacro
+
+fault   3, "pf-user-enter", "ENTER, its frame on a not-present page"
+        enter_beyond PAGE_USER, PF_U

@@ -64,6 +64,7 @@ enum { ANY = -1, HERE = -2 };
 static const int16_t load[] = {0xB8, HERE, 0, 0, 0, 0x8E};
 // The frame for IRETQ: `push ss; push rbx; push rflags; push cs`
 static const int16_t frame[] = {0x6A, HERE, 0x53, 0x6A, ANY, 0x6A, HERE};
+static const int16_t frame_wide_rflags[] = {0x6A, HERE, 0x53, 0x68, ANY, ANY, ANY, ANY, 0x6A, HERE};
 
 static void replace(const int16_t *pattern, size_t length)
 {
@@ -98,6 +99,7 @@ void native_replace_selectors(void)
 {
     replace(load, sizeof(load) / sizeof(load[0]));
     replace(frame, sizeof(frame) / sizeof(frame[0]));
+    replace(frame_wide_rflags, sizeof(frame_wide_rflags) / sizeof(frame_wide_rflags[0]));
     replace_far_jumps();
 }
 

@@ -36,7 +36,7 @@ $(SILICON)/%.c.o: tests/silicon/%.c tests/silicon/rules.mk
 $(SILICON)/%.c.o: kernel/faults/%.c tests/silicon/rules.mk
 	@mkdir -p $(@D)
 	@echo '  CC    $<'
-	@$(HOST_CC) $(HOST_CFLAGS) -MMD -MP -c -o $@ $<
+	@$(HOST_CC) $(HOST_CFLAGS) $(STRICT) -MMD -MP -c -o $@ $<
 
 $(SILICON)/%.asm.o: tests/silicon/%.asm tests/silicon/rules.mk
 	@mkdir -p $(@D)
