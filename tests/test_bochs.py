@@ -170,10 +170,15 @@ def judge(
 
 @pytest.mark.parametrize("name", filter(is_fatal, entries()))
 def test_fatal_fault(name: str, iso: str, version: str, truth: Truth) -> None:
-    with truth.case(EMULATOR, f"Bochs {version}", name), Bochs(iso) as machine:
+    with truth.case(EMULATOR, f"Bochs {version}", name) as case, Bochs(iso) as machine:
         machine.wait_for(PROMPT)
         machine.type(f"raise {name}")
         assert machine.wait_exit().endswith(bochsrc.TRIPLE_FAULT), machine.report()
+        case.expected = trapline.parse(machine.text).expected
+        due = [trap["vector"] for trap in case.expected if "undelivered" in trap]
+        last = machine.deliveries()[-len(due) :]
+        assert due and [record.vector for record in last] == due, last
+        assert not any(record.delivered for record in last), last
 
 
 def test_check_reports_every_entry(iso: str) -> None:

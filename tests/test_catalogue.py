@@ -56,6 +56,7 @@ def test_a_good_file_is_assembled(tmp_path: Path) -> None:
         (("then", "thn"), 5, "expect has no option thn .next"),
         (("then", "rip 5, then"), 5, "expect has no option rip 5"),
         (("UD, ", "QQ, "), 5, "vectors.def has no vector QQ"),
+        (("expect  UD, .here, then .next", "shutdown UD"), 5, "the entry is not `fatal`"),
         (('"fault.inc"\n', '"fault.inc"\nexpect UD, 0\n'), 2, "belongs behind its `fault`"),
     ],
     ids=lambda value: value if isinstance(value, str) else None,

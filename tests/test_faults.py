@@ -93,10 +93,15 @@ def test_catalogue_is_found() -> None:
 
 @pytest.mark.parametrize("name", filter(is_fatal, entries()))
 def test_fatal_fault(name: str, machine: Qemu, truth: Truth) -> None:
-    with truth.case("qemu", f"QEMU {qemu.version()}", name):
+    with truth.case("qemu", f"QEMU {qemu.version()}", name) as case:
         machine.type(f"raise {name}")
         machine.wait_exit()
+        case.expected = trapline.parse(machine.text).expected
+        due = [trap["vector"] for trap in case.expected if "undelivered" in trap]
         assert machine.triple_faulted(), machine.report()
+        last = machine.interrupts()[-len(due) :]
+        assert due and [record.vector for record in last] == due, machine.report()
+        assert not any(record.delivered for record in last[:-1]), last
 
 
 @pytest.mark.parametrize("name", [name for name in entries() if not is_fatal(name)])

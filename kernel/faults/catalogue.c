@@ -54,11 +54,17 @@ bool expected_register(const struct expectation *expected, unsigned number,
     return false;
 }
 
+/// Whether a handler must see it.
+static bool is_trap(const struct expectation *expected)
+{
+    return !(expected->flags & (EXPECT_INTERRUPTED | EXPECT_UNDELIVERED));
+}
+
 const struct expectation *fault_expected_trap(const struct fault *fault, size_t number)
 {
     const struct expectation *expected = NULL;
     while ((expected = fault_expectation(fault, expected)))
-        if (!(expected->flags & EXPECT_INTERRUPTED) && number-- == 0)
+        if (is_trap(expected) && number-- == 0)
             return expected;
     return NULL;
 }

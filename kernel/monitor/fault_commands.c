@@ -63,6 +63,10 @@ static void print_expected(const struct expectation *expected)
         print("at least once\n");
         return;
     }
+    if (expected->flags & EXPECT_UNDELIVERED) {
+        print("in vain\n");
+        return;
+    }
     print(expected->flags & EXPECT_CODE ? "error 0x%x\n" : "no error code\n", expected->error_code);
     symbols_describe(expected->rip, rip, sizeof(rip));
     print("            at %s", expected->flags & EXPECT_ANYWHERE ? "any instruction" : rip);
@@ -81,6 +85,10 @@ static void print_expect_line(const struct fault *fault, const struct expectatio
     print("expect: name=%s ring=%u vector=%u", fault->name, fault->ring, expected->vector);
     if (expected->flags & EXPECT_INTERRUPTED) {
         print(" interrupted=1\n");
+        return;
+    }
+    if (expected->flags & EXPECT_UNDELIVERED) {
+        print(" undelivered=1\n");
         return;
     }
     print(expected->flags & EXPECT_CODE ? " error=0x%x" : " error=none", expected->error_code);
@@ -175,13 +183,18 @@ static size_t kept_traps(const struct outcome *outcome)
     return outcome->count < TRAPS_LIMIT ? outcome->count : TRAPS_LIMIT;
 }
 
+static void print_expect_lines(const struct fault *fault)
+{
+    const struct expectation *expected = NULL;
+    while ((expected = fault_expectation(fault, expected)))
+        print_expect_line(fault, expected);
+}
+
 /// The same for programs, a line each: what is due, what came, the verdict.
 static void print_machine_lines(const struct fault *fault, const struct outcome *outcome)
 {
     static const char *const verdicts[] = {"pass", "fail", "known", "skip"};
-    const struct expectation *expected = NULL;
-    while ((expected = fault_expectation(fault, expected)))
-        print_expect_line(fault, expected);
+    print_expect_lines(fault);
     for (size_t i = 0; i < kept_traps(outcome); i++)
         trap_line_print(&outcome->traps[i], fault->name, fault_expected_trap(fault, i));
     print("result: name=%s %s%s%s\n", fault->name, verdicts[outcome->verdict],
@@ -220,6 +233,7 @@ static void raise(const char *name, enum risk risk)
     if (fault->flags & FAULT_FATAL) {
         command_tell_failed();
         print("  expected  shutdown: the machine resets\n");
+        print_expect_lines(fault);
     }
     const struct outcome *outcome = fault_run(fault, risk);
     fault_print_traps(outcome, TRAPS_LIMIT);

@@ -37,6 +37,10 @@ static void print_expected(const struct fault *fault, const struct expectation *
         printf(" interrupted=1\n");
         return;
     }
+    if (expected->flags & EXPECT_UNDELIVERED) {
+        printf(" undelivered=1\n");
+        return;
+    }
     if (expected->flags & EXPECT_CODE)
         printf(" error=0x%x", expected->error_code);
     else
@@ -115,6 +119,8 @@ static const char *unsupported(const struct fault *fault)
         return "this CPU lacks the feature";
     if (fault->rflags & RFLAGS_IOPL)
         return "a process has no I/O privilege";
+    if (fault->flags & FAULT_FATAL)
+        return "a process cannot make the machine reset";
     const struct expectation *expected = NULL;
     while ((expected = fault_expectation(fault, expected)))
         if (expected->flags & EXPECT_INTERRUPTED)
