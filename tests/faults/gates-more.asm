@@ -58,6 +58,8 @@ fault   0, "gp-gate-beyond", "INT n through a gate to beyond the GDT"
 ; The CPU looks at the offset before it goes there: the fault is that of INT n.
 fault   0, "gp-gate-offset", "INT n, a gate with a non-canonical offset"
         gate    OWN_VECTOR
+        mov     word [rax + GATE_OFFSET_LOW], 0
+        mov     word [rax + GATE_OFFSET_MIDDLE], 0
         mov     dword [rax + GATE_OFFSET_HIGH], 0x00009000
         mov     rbx, rsp
 .here:  int     OWN_VECTOR

@@ -1,5 +1,6 @@
 ; CR2 is the first byte that cannot be had, not the first of the access.
 %include "fault.inc"
+%include "tables.inc"
 
 %assign PAGE_SIZE 4096
 
@@ -66,13 +67,16 @@ fault   3, "pf-user-cross-fetch", "the same in ring 3", prepare .write
 .next:  done
 expect  PF, USER_START, code PF_U | PF_I, cr2 PAGE_USER_CODE + PAGE_SIZE, then .next
 
-; SMAP, too, keeps ring 0 from a page of ring 3's.
+; For the moment the page is ring 0's to write: else SMAP, too, would keep it from that.
 routine .write
-        clear_wp
-        mov     rax, cr4
-        and     rax, ~CR4_SMAP
-        mov     cr4, rax
-        mov     word [USER_START], 0xC0C7       ; MOV EAX, imm32 without its immediate
+        page_entry PAGE_USER_CODE
+        mov     rcx, [rax]
+        lea     rdx, [rcx + PTE_RW - PTE_US]
+        mov     [rax], rdx
+        invlpg  [PAGE_USER_CODE]
+        mov     word [USER_START], 0xC0C7
+        mov     [rax], rcx
+        invlpg  [PAGE_USER_CODE]
         ret
 
 ; ENTER ends with a probe: could a write go to where RSP shall point? SDM vol. 2, ENTER.
