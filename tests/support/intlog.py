@@ -20,6 +20,7 @@ HARDWARE = re.compile(r"^Servicing hardware INT=0x([0-9a-f]+)")
 REGISTER = re.compile(r"\b([A-Z][A-Z0-9]{1,2}) ?=([0-9a-f]+)")
 CHECK = re.compile(r"^check_exception old: 0x([0-9a-f]+) new")
 NO_EXCEPTION = 0xFFFFFFFF
+CPU_FRAME_SIZE = 40  # without an error code
 
 # The faults that a delivery itself can meet: SDM vol. 3, 6.15, "Interrupt 8", contributory
 # exceptions and #PF, and the #DF that may follow.
@@ -64,7 +65,7 @@ def parse(text: str) -> list[Record]:
             found = {name: int(value, 16) for name, value in REGISTER.findall(line)}
             records[-1].registers |= found
     for before, after in pairwise(records):
-        if _is_delivery_fault(before, after):
+        if _is_delivery_fault(before, after) or _is_handler_lost(before, after):
             before.delivered = False
     return records
 
@@ -89,3 +90,10 @@ def _is_delivery_fault(before: Record, after: Record) -> bool:
         and after.vector in DELIVERY_FAULTS
         and (before.software or before.vector != after.vector)
     )
+
+
+def _is_handler_lost(before: Record, after: Record) -> bool:
+    """Whether the gate's offset is not canonical: QEMU goes there, with the frame pushed, and #GP
+    comes in the place of the handler's first instruction."""
+    is_canonical = after.rip >> 47 in (0, 0x1FFFF)
+    return not is_canonical and after.rsp == before.rsp // 16 * 16 - CPU_FRAME_SIZE
