@@ -34,13 +34,17 @@ struct expectation {
     const uint64_t *values; ///< of those registers, in that order
 };
 
-#define NOTE(text)
-#define FIELD(record, field, offset, size)                                                         \
+/// A line of a .def file for both languages: what NASM writes is what C reads.
+#define RECORD_FIELD(record, field, offset, size)                                                  \
     _Static_assert(offsetof(struct record, field) == (offset) &&                                   \
                        sizeof(((struct record *)0)->field) == (size),                              \
                    "tests/faults/fault.inc writes " #field " there");
-#define SIZE(record, size)                                                                         \
+#define RECORD_SIZE(record, size)                                                                  \
     _Static_assert(sizeof(struct record) == (size), "tests/faults/fault.inc writes so much");
+
+#define NOTE(text)
+#define FIELD(record, field, offset, size) RECORD_FIELD(record, field, offset, size)
+#define SIZE(record, size)                 RECORD_SIZE(record, size)
 #define CONSTANT(name, value)
 #include "faults/catalogue.def"
 #undef CONSTANT

@@ -19,31 +19,10 @@ struct emulator {
     uint64_t lacks;      ///< a bit for each enum feature
 };
 
-/// What of a trap can be otherwise than expected.
-enum override_field {
-    FIELD_VECTOR,
-    FIELD_ERROR,
-    FIELD_RIP,
-    FIELD_CS,
-    FIELD_SS,
-    FIELD_RSP,
-    FIELD_CR2,
-    FIELD_DR6,
-    FIELD_RFLAGS_SET,
-    FIELD_RFLAGS_CLEAR,
-};
-
-enum override_kind {
-    OVERRIDE_VALUE,
-    OVERRIDE_ADD,  ///< so much more than expected
-    OVERRIDE_ANY,  ///< it is not compared
-    OVERRIDE_NONE, ///< FIELD_ERROR: no code is pushed
-};
-
 /// One field of one of the traps that come.
 struct override {
-    uint16_t trap, field; ///< the trap counted from 0
-    uint32_t kind;
+    uint16_t trap, field; ///< the trap counted from 0; FIELD_...
+    uint32_t kind;        ///< OVERRIDE_...
     uint64_t value;
 };
 
@@ -56,6 +35,26 @@ struct deviation {
     uint16_t override_count, trap_count;
     uint32_t is_unsafe; ///< it hangs or ends the emulator
 };
+
+#define NOTE(text)
+#define FIELD(record, field, offset, size) RECORD_FIELD(record, field, offset, size)
+#define SIZE(record, size)                 RECORD_SIZE(record, size)
+#define CONSTANT(name, value)
+#include "faults/deviations.def"
+#undef CONSTANT
+#undef SIZE
+#undef FIELD
+
+#define FIELD(record, field, offset, size)
+#define SIZE(record, size)
+#define CONSTANT(name, value) name = value,
+enum deviation_constant {
+#include "faults/deviations.def"
+};
+#undef CONSTANT
+#undef SIZE
+#undef FIELD
+#undef NOTE
 
 /// Ends with a null in the first place.
 extern const struct emulator emulators[];
