@@ -56,6 +56,11 @@ def _options(name: str) -> str:
     return next(entry.options for entry in found() if entry.name == name)
 
 
+def is_own(name: str) -> bool:
+    """Whether the entry is a person's own, whose file itself says how emulators deviate."""
+    return any(e.name == name and e.file.parent != ROOT / "tests" / "faults" for e in found())
+
+
 def is_fatal(name: str) -> bool:
     """Whether the machine must reset."""
     return bool(re.search(r"\bfatal\b", _options(name)))
