@@ -117,6 +117,18 @@ expect  UD, .here, rbx 1, r15 8, then .next
 """,
         "r15 0x7, not 0x8",
     ),
+    "wrong-order": (
+        """
+        int3
+.first: sti
+        hlt
+        cli
+        done
+interrupted TIMER
+expect  BP, .first
+""",
+        "no interrupt of vector 64 came in its place",
+    ),
     "wrong-count": (
         """
 %rep 257

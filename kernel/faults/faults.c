@@ -6,6 +6,7 @@
 #include "cpu/x86.h"
 #include "devices/apic.h"
 #include "faults/deviations.h"
+#include "faults/interruptions.h"
 #include "faults/machine.h"
 #include "lib/print.h"
 #include "lib/string.h"
@@ -24,7 +25,6 @@ static struct record last_trap;
 static bool any_trap;
 
 static trap_fn *handlers_before[VECTOR_COUNT]; ///< null: the entry leaves the vector alone
-static uint64_t counts_before[VECTOR_COUNT];
 
 /// Make the frame return to the caller of ring0_call() or ring3_call(), with @result.
 static void abandon(struct regs *regs, uint64_t result)
@@ -85,6 +85,7 @@ static void on_trap(struct regs *regs)
         return;
     }
 
+    interruptions_note(running, number);
     const struct expectation *expected = fault_expected_trap(running, number);
     if (expected == NULL || expected->vector != regs->vector) {
         on_unexpected(regs);
@@ -127,7 +128,6 @@ static void take_vectors(const struct fault *fault)
 {
     for (unsigned vector = 0; vector < VECTOR_COUNT; vector++) {
         trap_fn *handler = entry_handler(fault, vector);
-        counts_before[vector] = trap_count(vector);
         handlers_before[vector] = handler ? trap_handler(vector, handler) : NULL;
     }
 }
@@ -168,16 +168,18 @@ static void run(const struct fault *fault)
         machine_mask_nmi();
     abandoned = 0;
     take_vectors(fault);
+    interruptions_begin();
     running = fault;
     write_dr6(DR6_INIT);
     outcome.result = call(fault);
+    interruptions_note(fault, outcome.count);
     running = NULL;
     machine_put_right();
     give_vectors_back();
     machine_unmask_nmi();
     sti();
     keep_last_trap();
-    judge(fault, &outcome, counts_before);
+    judge(fault, &outcome);
 }
 
 void fault_run_unhandled(const struct fault *fault)

@@ -2,6 +2,7 @@
 #include "faults/judge.h"
 
 #include "cpu/x86.h"
+#include "faults/interruptions.h"
 #include "lib/print.h"
 #include "lib/string.h"
 #include "trap/stacks.h"
@@ -110,14 +111,12 @@ static void judge_traps(const struct fault *fault, const struct deviation *devia
         fail(outcome, "one trap too many: vector %u", outcome->traps[number].regs.vector);
 }
 
-static void judge_interrupts(const struct fault *fault, struct outcome *outcome,
-                             const uint64_t *counts_before)
+static void judge_interrupts(const struct fault *fault, struct outcome *outcome)
 {
     const struct expectation *expected = NULL;
     while ((expected = fault_expectation(fault, expected)))
-        if (expected->flags & EXPECT_INTERRUPTED &&
-            trap_count(expected->vector) == counts_before[expected->vector])
-            fail(outcome, "no interrupt of vector %u came", expected->vector);
+        if (expected->flags & EXPECT_INTERRUPTED && !interruption_came(fault, expected))
+            fail(outcome, "no interrupt of vector %u came in its place", expected->vector);
 }
 
 /// Whether exactly that has come which @deviation has in the architecture's place. The reason stays
@@ -148,7 +147,7 @@ static void explain(const struct fault *fault, struct outcome *outcome)
     }
 }
 
-void judge(const struct fault *fault, struct outcome *outcome, const uint64_t *counts_before)
+void judge(const struct fault *fault, struct outcome *outcome)
 {
     if (fault->flags & FAULT_MAY_REFUSE && outcome->result == REFUSED) {
         outcome->verdict = SKIP;
@@ -160,7 +159,7 @@ void judge(const struct fault *fault, struct outcome *outcome, const uint64_t *c
         explain(fault, outcome);
     else
         outcome->deviation = deviation_here(fault->name, NULL);
-    judge_interrupts(fault, outcome, counts_before);
+    judge_interrupts(fault, outcome);
     if (fault->flags & FAULT_FATAL)
         fail(outcome, "the machine went on");
     if (outcome->result != 0)

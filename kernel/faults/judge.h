@@ -22,6 +22,5 @@ struct outcome {
     const struct deviation *deviation;
 };
 
-/// Set verdict and reason of @outcome, the traps that @fault has raised. @counts_before holds how
-/// often each vector had been taken before.
-void judge(const struct fault *fault, struct outcome *outcome, const uint64_t *counts_before);
+/// Set verdict and reason of @outcome, the traps that @fault has raised.
+void judge(const struct fault *fault, struct outcome *outcome);

@@ -116,6 +116,19 @@ fault   0, "irq-timer", "the local APIC's timer"
         done
 interrupted TIMER
 
+; The timer waits while IF is clear: not before the first trap, and before the second one.
+fault   0, "irq-timer-between", "the timer's interrupt between two traps"
+        int3
+.first: sti
+        hlt
+        cli
+        int3
+.second:
+        done
+expect  BP, .first
+interrupted TIMER
+expect  BP, .second
+
 ; The 8042 returns a byte that it is given as if it had come from the keyboard: here the release of
 ; the left shift key, which nobody minds.
 %assign I8042_STATUS 0x64

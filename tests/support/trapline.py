@@ -69,6 +69,19 @@ def parse(text: str) -> Raised:
     return raised
 
 
+def came_in_order(expected: list[Fields], delivered: list[tuple[int, bool]]) -> bool:
+    """Whether all that is @expected is found in a log, in order. @delivered holds the vectors, and
+    whether it was an interrupt."""
+    rest = iter(delivered)
+    return all(
+        any(
+            vector == trap["vector"] and (is_irq or "interrupted" not in trap)
+            for vector, is_irq in rest
+        )
+        for trap in expected
+    )
+
+
 def is_injected(trap: Fields) -> bool:
     """Whether SVM was to inject the event: tests/faults/inject.asm."""
     return trap["name"].startswith("inject-")
