@@ -120,7 +120,7 @@ def _table(results: dict[str, dict[str, dict]]) -> str:
         expected = next((r["expected"] for r in seen if r and r["expected"]), [])
         due = words.sequence(list(map(words.expectation, expected)))
         if catalogue.is_fatal(case):
-            due = "the machine resets"
+            due += "; the machine resets"
         lines.append(f"| {case} | {due} | " + " | ".join(map(_cell, seen)) + " |")
     return "\n".join(lines) + "\n"
 

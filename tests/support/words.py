@@ -21,6 +21,8 @@ def trap(fields: Fields) -> str:
 
 def expectation(fields: Fields) -> str:
     """Return what is expected of a trap: "#PF(0x2), CR2 0x602000"."""
+    if "undelivered" in fields:
+        return f"{trap(fields)} in vain"
     registers = [r for r in ("cr2", "dr6") if isinstance(fields.get(r), int)]
     return ", ".join([trap(fields), *(f"{r.upper()} {fields[r]:#x}" for r in registers)])
 
