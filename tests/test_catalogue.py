@@ -3,6 +3,7 @@ and what is expected wrong is a failure in the kernel."""
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -161,7 +162,7 @@ DEVIATING = {
 def checked() -> Iterator[Played]:
     """What the kernel says of a catalogue with the wrong entries added."""
     assert BUILD.exists()
-    tree = Tree("wrong-entries")
+    tree = Tree(f"wrong-entries-{os.getpid()}")  # of each worker of pytest-xdist
     for name, (code, _) in WRONG.items():
         text = f'%include "fault.inc"\nfault 0, "{name}", "what we expect is wrong"\n{code}'
         (tree.path / "tests" / "faults" / f"{name}.asm").write_text(text)
