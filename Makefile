@@ -100,6 +100,7 @@ export RUN_WORDS := $(value RUN)
 
 # What `make lint` reads: the kernel named by ELF=, else a running one named in ARGS, else ours.
 THEIR_ELF := $(if $(findstring command,$(origin ELF)),$(ELF))
+OUR_KERNEL = $(ELF) --allow tests/lint/barestub.allow
 RUNNING := $(filter --boot --qmp --rules --help,$(ARGS))
 
 # A recording has nobody who types: its words are on the kernel's command line.
@@ -167,7 +168,7 @@ fuzz-input: ## random firmware tables, boot information and text for the kernel'
 lint: ## check anybody's interrupt stubs: ELF=KERNEL or "OBJECTS", ARGS="..." of scripts/stublint
 	@$(DEPS) lint $(if $(THEIR_ELF),,kernel)
 	@$(if $(THEIR_ELF),,$(MAKE) --no-print-directory $(ELF))
-	@$(PYTHON) scripts/stublint $(if $(THEIR_ELF)$(RUNNING),$(THEIR_ELF),$(ELF)) $(ARGS)
+	@$(PYTHON) scripts/stublint $(if $(THEIR_ELF)$(RUNNING),$(THEIR_ELF),$(OUR_KERNEL)) $(ARGS)
 
 bench: ## measure the interrupt path beside the compilers' own, on this CPU
 	@$(DEPS) kernel image run silicon clang bench

@@ -17,7 +17,7 @@ for module in ("unicorn", "capstone", "elftools"):
 from lint import cli  # noqa: E402
 
 CASES = 150  # of each kind
-ANSWERS = (cli.CLEAN, cli.FINDINGS, cli.CANNOT_RUN)
+ANSWERS = (cli.CLEAN, cli.FINDINGS, cli.CANNOT_RUN, cli.PARTIAL)
 
 
 @pytest.fixture(scope="module", params=["object", "linked"])

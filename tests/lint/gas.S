@@ -72,4 +72,12 @@ trap_table:
         .quad   0, 0, 0
         .quad   page
 
+#ifdef TABLE_OF
+        .type   many, @object
+        .size   many, 8 * TABLE_OF
+many:   .rept   TABLE_OF
+        .quad   divide
+        .endr
+#endif
+
         .section .note.GNU-stack, "", @progbits

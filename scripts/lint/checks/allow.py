@@ -1,6 +1,7 @@
 """What a project has decided to live with: rules and vectors, each with a reason.
 
-A line of the file is `rule:vectors  reason`, where vectors are like `8`, `32-47,128` or `*`.
+A line of the file is `rule:vectors  reason`, where vectors are like `8`, `32-47,128` or `*`; or
+`unlinted:names  reason` for functions that need not be linted, where `*` stands for any characters.
 `#` begins a comment.
 """
 
@@ -8,13 +9,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
+from lint.checks.coverage import Coverage
 from lint.checks.finding import Finding
 from lint.checks.rules import RULES
 from lint.errors import CannotRun
 
-LINE = re.compile(r"^([a-z0-9-]+):(\*|[\d,-]+)\s+(\S.*)$")
+LINE = re.compile(r"^([a-z0-9-]+):(\S+)\s+(\S.*)$")
+UNLINTED = "unlinted"
 
 
 @dataclass
@@ -24,7 +28,7 @@ class Allowance:
     rule: str
     vectors: frozenset[int] | None  # None for all
     reason: str
-    used: bool = False
+    names: str = ""  # of functions, if it is about what is not linted
 
     def covers(self, finding: Finding) -> bool:
         """Whether @finding is allowed by this line."""
@@ -53,6 +57,8 @@ def parse(text: str, where: str) -> Allowance:
         raise CannotRun(f"{where}: expected `rule:vectors  reason`, for example"
                         " `sse-unsaved:*  C is built with -mgeneral-regs-only`")  # fmt: skip
     rule, vectors, reason = match.groups()
+    if rule == UNLINTED:
+        return Allowance(rule, frozenset(), reason, vectors)
     if rule not in RULES:
         raise CannotRun(f"{where}: there is no rule {rule}; see --rules")
     return Allowance(rule, None if vectors == "*" else _numbers(vectors, where), reason)
@@ -82,6 +88,13 @@ def split(
         if by is None:
             counted.append(finding)
         else:
-            by.used = True
             allowed.append((finding, by.reason))
     return counted, allowed
+
+
+def leave_out(coverage: Coverage, allowances: list[Allowance]) -> None:
+    """Give the functions of @coverage that need not be linted the reasons why."""
+    for function in coverage.unlinted:
+        function.reason = next(
+            (a.reason for a in allowances if a.names and fnmatchcase(function.name, a.names)), None
+        )

@@ -18,6 +18,7 @@ from lint.architecture import (
     VECTORS_WITH_CODE,
 )
 from lint.checks.context import Context
+from lint.checks.coverage import Coverage, Record, Surveyor
 from lint.checks.cross import check_codes, check_shapes, check_vectors, frame_shifts
 from lint.checks.fields import check_fields
 from lint.checks.finding import Finding, Group
@@ -25,6 +26,7 @@ from lint.checks.one_run import check
 from lint.checks.rules import RULES
 from lint.engine.callee import Judge
 from lint.engine.disasm import Decoder
+from lint.engine.flow import Flow
 from lint.engine.run import Runner
 from lint.engine.trace import Entry, Moment, Trace
 from lint.engine.values import Variant
@@ -89,6 +91,7 @@ class Contract:
         selectors = options.selectors or USUAL_SELECTORS
         self._runner = Runner(image, self.decoder, self._judge, selectors)
         self.runs = 0
+        self._record = Record()
 
     def check(self, entries: list[Entry]) -> list[Finding]:
         """Return the findings for all @entries."""
@@ -110,6 +113,11 @@ class Contract:
         found += self._landing(entries)
         found += self._outgrown(usual, entries)
         return list(_without_consequences(found))
+
+    def coverage(self, entries: list[Entry]) -> Coverage:
+        """Return what the runs of @entries have not looked at."""
+        flow = Flow(self._image, self.decoder, self._judge)
+        return Surveyor(self._image, self.decoder, flow, self._record).survey(entries)
 
     def locate(self, groups: list[Group]) -> None:
         """Bring the first finding of each group to its very instruction, with the stack there:
@@ -181,9 +189,11 @@ class Contract:
         self.runs += 1
         # A seed of its own for every vector, so that 256 stubs meet more than six states.
         seed = variant.seed + 16 * entry.vector
-        return self._runner.run(
+        trace = self._runner.run(
             entry, replace(variant, seed=seed, interrupts=entry.trap_gate)
         )
+        self._record.add(trace)
+        return trace
 
     def _context(self, usual: list[Trace], bare: list[Trace]) -> Context:
         smap = self._options.smap

@@ -163,7 +163,7 @@ class _Scan:
                     break
                 if instruction.kind is Kind.TRAP and instruction.mnemonic.startswith("ud"):
                     break
-                depth += _stack_change(instruction)
+                depth += stack_change(instruction)
                 address = self._follow(instruction, depth, pending)
         result = self._result
         result.saves = (self._pushed & self._popped & set(CALLER_SAVED)) - {"rax"}
@@ -253,7 +253,7 @@ def _uses_vectors(detail: object) -> bool:
     )
 
 
-def _stack_change(instruction: Instruction) -> int:
+def stack_change(instruction: Instruction) -> int:
     """Return by how many bytes the stack grows, as far as a constant tells."""
     detail, name = instruction.detail, instruction.mnemonic
     if detail is None:

@@ -67,6 +67,12 @@ INTERPRETED = {
 }  # fmt: skip
 ALIGNED = {"movaps": 16, "movapd": 16, "movdqa": 16, "movntps": 16, "movntdq": 16}
 
+# Older libraries take the first for a NOP, and do not know the second.
+CET = {
+    b"\xf3\x0f\x1e\xfa": ("endbr64", "endbr64", Kind.PLAIN),
+    b"\xf3\x0f\x01\xe8": ("setssbsy", "setssbsy", Kind.SYSTEM),
+}
+
 # What moves RSP by a constant, or not at all, is no new value.
 KEEPS_STACK = {"push", "pop", "call", "ret", "pushfq", "popfq", "enter", "cmp", "test", "bt"}
 
@@ -90,9 +96,9 @@ class Decoder:
         data = self._image.read(address, LONGEST)
         if not data:
             return None
-        if data[:4] == b"\xf3\x0f\x1e\xfa":  # older libraries take it for a NOP
+        if data[:4] in CET:
             detail = next(self._capstone.disasm(data[:4], address), None)
-            return Instruction(address, 4, "endbr64", "endbr64", Kind.PLAIN, detail)
+            return Instruction(address, 4, *CET[data[:4]], detail)
         detail = next(self._capstone.disasm(data, address, 1), None)
         if detail is None:
             return None

@@ -12,6 +12,7 @@ from lint.architecture import CALLER_SAVED, RFLAGS_AC, RFLAGS_FIXED, RFLAGS_IF
 from lint.engine.callee import Callee, Judge
 from lint.engine.cpu import Cpu
 from lint.engine.disasm import ALIGNED, Decoder, Instruction, Kind
+from lint.engine.flow import ends_at_call
 from lint.engine.interpret import Misaligned, interpret
 from lint.engine.trace import Call, End, Entry, Moment, Trace
 from lint.engine.values import (
@@ -181,23 +182,11 @@ class Runner:
             callee = Callee(None, callee.name, True)
         moment = self._moment(instruction.address)
         self._trace.calls.append(Call(moment, callee, instruction.end, False))
-        if not callee.returns or self._ends_here(instruction):
+        if not callee.returns or ends_at_call(self._image, self._decoder, instruction):
             self._end("noreturn", instruction.address)
             return 0
         self._return_from_c(moment)
         return instruction.end
-
-    def _ends_here(self, instruction: Instruction) -> bool:
-        """Whether nothing that could be returned to follows a call: the compiler knew that the
-        callee does not return, or the author did."""
-        symbol = self._image.symbol_at(instruction.address)
-        if symbol and symbol.size and instruction.end >= symbol.address + symbol.size:
-            return True
-        following = self._decoder.at(instruction.end)
-        if following is None or following.mnemonic in ("ud2", "int3", "hlt"):
-            return True
-        to_itself = self._decoder.target(following) if following.mnemonic == "jmp" else None
-        return to_itself is not None and to_itself in (following.address, instruction.address)
 
     def _return_from_c(self, moment: Moment) -> None:
         """Destroy what the System V ABI lets a function destroy."""

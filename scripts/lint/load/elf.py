@@ -145,10 +145,15 @@ def _load_symbols(image: Image, elf: ELFFile) -> None:
             continue
         for symbol in section.iter_symbols():
             kind = symbol["st_info"]["type"]
-            if not symbol.name or symbol["st_shndx"] in ("SHN_UNDEF", "SHN_ABS"):
+            if not is_name(symbol.name) or symbol["st_shndx"] in ("SHN_UNDEF", "SHN_ABS"):
                 continue
             if kind in ("STT_NOTYPE", "STT_FUNC", "STT_OBJECT"):
                 image.symbols.append(made_symbol(symbol, symbol["st_value"]))
+
+
+def is_name(name: str) -> bool:
+    """Whether @name is a symbol's that people know, and not one that NASM made up in a macro."""
+    return bool(name) and not name.startswith("..@")
 
 
 def made_symbol(symbol: object, address: int) -> Symbol:

@@ -6,8 +6,11 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from lint.architecture import VECTOR_COUNT
+from lint.checks.finding import Finding
+from lint.checks.rules import RULES
 from lint.engine.disasm import Decoder, Kind
 from lint.engine.trace import Entry
 from lint.errors import CannotRun
@@ -107,35 +110,73 @@ def resolve(image: Image, place: str) -> int:
         raise CannotRun(f"{place}: is no symbol of {image.name}") from None
 
 
-def by_table(image: Image, place: str, stride: int, first: int, count: int | None) -> list[Entry]:
-    """Return the stubs of a table: of pointers, or with @stride of the stubs themselves."""
-    address = resolve(image, place)
-    entries = []
-    for index in range(count or VECTOR_COUNT - first):
-        if stride:
-            stub = address + index * stride
-            if not image.is_code(stub) or not count and _ends(image, address, stub):
+@dataclass
+class Table:
+    """What --table and its companions name."""
+
+    place: str
+    stride: int
+    first: int
+    count: int | None
+
+    def read(self, image: Image) -> tuple[list[Entry], list[Finding]]:
+        """Return the stubs of the table, and findings on vectors that it has none for."""
+        address = resolve(image, self.place)
+        entries, findings = [], []
+        for index in range(self._length(image, address)):
+            stub, wrong = self._stub(image, address, index)
+            vector = self.first + index
+            if not wrong:
+                entries.append(Entry(vector, stub, image.describe(stub)))
+            elif self.count is not None:
+                findings.append(self._finding(vector, wrong))
+            elif stub:
                 break
-        else:
-            stub = image.read_int(address + 8 * index)
-            if stub == 0 and image.segment_at(address + 8 * index):
-                continue
-            if stub is None or not (image.is_code(stub) or stub in image.externs):
-                break
-        entries.append(Entry(first + index, stub, _name(image, stub)))
-    if not entries:
-        raise CannotRun(f"--table {place}: no stub is there")
-    return entries
+        if not entries:
+            raise CannotRun(f"--table {self.place}: no stub is there")
+        if self.count is None and len(entries) == VECTOR_COUNT - 1 and self.first == 0:
+            findings.append(self._finding(VECTOR_COUNT - 1, "the table ends before it"))
+        return entries, findings
+
+    def _length(self, image: Image, address: int) -> int:
+        """Return how many stubs to look for: no more than the array has, if its size is known."""
+        longest = VECTOR_COUNT - self.first
+        if self.count is not None:
+            return self.count
+        symbol = image.symbol_at(address)
+        if self.stride or symbol is None or symbol.size < 8:
+            return longest
+        return min(longest, (symbol.address + symbol.size - address) // 8)
+
+    def _stub(self, image: Image, address: int, index: int) -> tuple[int, str]:
+        """Return the address of the stub at @index, and what is wrong with it. Not 0 if nothing
+        that belongs to the table can follow."""
+        if self.stride:
+            stub = address + index * self.stride
+            if not image.is_code(stub):
+                return stub, "no code is at its place in the table"
+            past = self.count is None and _ends(image, address, stub)
+            return stub, "the table ends before it" if past else ""
+        slot = address + 8 * index
+        table = image.symbol_at(address)
+        stub = image.read_int(slot)
+        if stub is None or table and table.size > 8 and slot >= table.address + table.size:
+            return slot, "the table ends before it"
+        if stub == 0:
+            return 0, "its entry in the table is 0"
+        known = image.is_code(stub) or stub in image.externs
+        return stub, "" if known else "its entry in the table leads to no code"
+
+    @staticmethod
+    def _finding(vector: int, wrong: str) -> Finding:
+        rule = RULES["table-short"]
+        return Finding(rule.name, rule.severity, vector, wrong, rule.duty)
 
 
 def _ends(image: Image, table: int, stub: int) -> bool:
     """Whether the symbol at @table has a size, and @stub lies beyond."""
     symbol = image.symbol_at(table)
     return bool(symbol and symbol.size > 64 and stub >= symbol.address + symbol.size)
-
-
-def _name(image: Image, address: int) -> str:
-    return image.describe(address)
 
 
 def by_names(image: Image, decoder: Decoder) -> list[Entry]:
@@ -252,7 +293,7 @@ class _Finder:
                 continue
             if stub is None or not self._image.is_code(stub) or not self.is_handler(stub):
                 break
-            entries.append(Entry(index, stub, _name(self._image, stub)))
+            entries.append(Entry(index, stub, self._image.describe(stub)))
         return entries if len(entries) >= ENOUGH else []
 
     def _is_other(self, symbol: Symbol) -> bool:

@@ -10,7 +10,7 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
 from lint.errors import CannotRun
-from lint.load.elf import BROKEN, MEMORY_LIMIT, made_symbol, reason
+from lint.load.elf import BROKEN, MEMORY_LIMIT, is_name, made_symbol, reason
 from lint.load.image import Image, Segment
 
 # Low, so that 32-bit relocations of either sign can reach it.
@@ -86,7 +86,7 @@ class Linker:
             for symbol in table.iter_symbols():
                 segment = sections.get(symbol["st_shndx"])
                 kind = symbol["st_info"]["type"]
-                if segment is None or not symbol.name or kind == "STT_SECTION":
+                if segment is None or not is_name(symbol.name) or kind == "STT_SECTION":
                     continue
                 address = segment.address + symbol["st_value"]
                 if symbol["st_info"]["bind"] != "STB_LOCAL":

@@ -59,7 +59,7 @@ def load_files(options: argparse.Namespace) -> Source:
     if options.idt or options.idt_image:
         _gates_of_file(options, source)
     else:
-        source.entries = _entries(options, image)
+        _find_stubs(options, source)
     source.findings += check_red_zone(image)
     return source
 
@@ -102,25 +102,36 @@ def _bytes(path: str) -> bytes:
         raise CannotRun(f"{path}: {error.strerror}") from None
 
 
-def _entries(options: argparse.Namespace, image: Image) -> list[Entry]:
+def _find_stubs(options: argparse.Namespace, source: Source) -> None:
+    """Fill in the stubs by what the command line says, or else by their names."""
     entries: dict[int, Entry] = {}
     for pattern in options.pattern:
         text, _, first = pattern.partition("+")
         if first and not first.isdigit():
             raise CannotRun(f"--pattern {pattern}: after + comes a number")
-        for entry in names.by_pattern(image, text, int(first or options.first)):
+        for entry in names.by_pattern(source.image, text, int(first or options.first)):
             entries[entry.vector] = entry
     if options.table:
-        for entry in names.by_table(
-            image, options.table, options.stride, options.first, options.count
-        ):
-            entries[entry.vector] = entry
-    for assignment in options.stub:
-        entry = names.by_name(image, assignment)
-        entries[entry.vector] = entry
+        table = names.Table(options.table, options.stride, options.first, options.count)
+        found, findings = table.read(source.image)
+        entries.update((entry.vector, entry) for entry in found)
+        source.findings += findings
     if not entries:
-        return names.by_names(image, Decoder(image))
-    return [entries[vector] for vector in sorted(entries)]
+        entries = _by_names(source.image, sure=not options.stub)
+    for assignment in options.stub:
+        entry = names.by_name(source.image, assignment)
+        entries[entry.vector] = entry
+    source.entries = [entries[vector] for vector in sorted(entries)]
+
+
+def _by_names(image: Image, sure: bool) -> dict[int, Entry]:
+    """Return the stubs that names give away; there must be one if @sure."""
+    try:
+        return {entry.vector: entry for entry in names.by_names(image, Decoder(image))}
+    except CannotRun:
+        if sure:
+            raise
+        return {}
 
 
 def _gates_of_file(options: argparse.Namespace, source: Source) -> None:

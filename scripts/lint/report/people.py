@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from lint.architecture import ranges, vector_name
+from lint.checks.coverage import Branch, Coverage, Function, Unrun
 from lint.checks.finding import SEVERITIES, Group
 from lint.checks.rules import RULES
 from lint.engine.trace import Entry
@@ -15,6 +16,7 @@ from lint.load.mangling import readable
 from lint.report.picture import Painter
 
 WIDTH = 100
+MOST_NAMED, MOST_LINES = 4, 8
 
 
 @dataclass
@@ -25,6 +27,7 @@ class Summary:
     entries: list[Entry]
     runs: int
     seconds: float
+    coverage: Coverage
 
 
 def text(summary: Summary, groups: list[Group], painter: Painter, brief: bool) -> str:
@@ -37,7 +40,7 @@ def text(summary: Summary, groups: list[Group], painter: Painter, brief: bool) -
     if allowed:
         lines += ["", "allowed:"]
         lines += [f"  {g.rule}  {g.title()}: {g.reason}" for g in allowed]
-    lines += ["", _verdict(groups)]
+    lines += ["", *_coverage(summary.coverage, painter), _verdict(groups, summary.coverage)]
     return "\n".join(lines)
 
 
@@ -94,12 +97,82 @@ def _field(name: str, content: str) -> list[str]:
     )
 
 
-def _verdict(groups: list[Group]) -> str:
+def _coverage(coverage: Coverage, painter: Painter) -> Iterator[str]:
+    """Yield what was linted and what was not."""
+    both = coverage.branches - len(coverage.one_way) - sum(
+        piece.behind is not None for piece in coverage.unrun
+    )
+    vectors = len(coverage.vectors)
+    yield (
+        f"linted: {vectors} vector{'' if vectors == 1 else 's'}, {coverage.ran} instructions,"
+        f" {both} of {coverage.branches} branches both ways"
+    )
+    if coverage.own_frames:
+        yield from _wrapped(
+            f"no return from an interrupt, since they push themselves what IRETQ takes:"
+            f" {_few(coverage.own_frames)}"
+        )
+    for reason in dict.fromkeys(f.reason for f in coverage.unlinted if f.reason is not None):
+        names = [function.name for function in coverage.unlinted if function.reason == reason]
+        yield from _wrapped(f"left out: {_few(names)}: {reason}")
+    yield from _first(coverage.unlinted_functions, _unlinted)
+    yield from _first(coverage.unrun, lambda piece: _unrun(piece, painter))
+    yield from _first(coverage.one_way, lambda branch: _one_way(branch, painter))
+
+
+def _few(names: list[str]) -> str:
+    more = len(names) - MOST_NAMED
+    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _first(items: list, words: Callable[[object], str]) -> Iterator[str]:
+    for item in items[:MOST_LINES]:
+        yield from _wrapped(words(item))
+    if len(items) > MOST_LINES:
+        yield f"  ... and {len(items) - MOST_LINES} more like this (--json has them all)"
+
+
+def _unlinted(function: Function) -> str:
+    why = f" {function.why}" if function.why else ""
+    return f"NOT linted: {function.name}, which also returns by IRETQ{why}: {function.flag}"
+
+
+def _unrun(piece: Unrun, painter: Painter) -> str:
+    count = f"{piece.count} instruction{'' if piece.count == 1 else 's'}"
+    text = f"NEVER ran: {count} at {painter.place(piece.address)}"
+    if piece.behind is not None:
+        return f"{text}; {_one_way_words(piece.behind, painter)}"
+    if piece.stopped_at is not None:
+        return f"{text}; every run ends before it, at {painter.place(piece.stopped_at)}"
+    return text
+
+
+def _one_way(branch: Branch, painter: Painter) -> str:
+    return f"ONE way: {_one_way_words(branch, painter)}"
+
+
+def _one_way_words(branch: Branch, painter: Painter) -> str:
+    return (
+        f"`{branch.text}` at {painter.place(branch.address)} was"
+        f" {'always' if branch.taken else 'never'} taken"
+        + (f" after `{branch.after}`" if branch.after else "")
+    )
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False,
+                         break_long_words=False)  # fmt: skip
+
+
+def _verdict(groups: list[Group], coverage: Coverage) -> str:
     counted = [group for group in groups if group.reason is None]
     counts = Counter(group.severity for group in counted)
     if not any(counts[severity] for severity in SEVERITIES[:3]):
         notes = f" ({counts['INFO']} for information)" if counts["INFO"] else ""
-        return f"clean: the stubs keep the contract{notes}"
+        if coverage.complete:
+            return f"clean: the stubs keep the contract{notes}"
+        looked_at = coverage.ran, coverage.total
+        return f"no finding in {looked_at[0]} of {looked_at[1]} instructions{notes}"
     return "found: " + ", ".join(f"{counts[s]} {s}" for s in SEVERITIES if counts[s])
 
 

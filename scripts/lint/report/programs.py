@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import asdict
 
 from lint.checks.finding import Group
 from lint.checks.rules import RULES
@@ -22,10 +23,31 @@ def as_json(summary: Summary, groups: list[Group], painter: Painter) -> str:
             "vectors": [entry.vector for entry in summary.entries if entry.known],
             "runs": summary.runs,
             "seconds": round(summary.seconds, 2),
+            "coverage": _coverage(summary, painter),
             "findings": [_finding(group, painter) for group in groups],
         },
         indent=2,
     )
+
+
+def _coverage(summary: Summary, painter: Painter) -> dict[str, object]:
+    coverage = summary.coverage
+    return {
+        "complete": coverage.complete,
+        "instructions": {"ran": coverage.ran, "of": coverage.total},
+        "unlinted": [asdict(function) for function in coverage.unlinted],
+        "own_frames": coverage.own_frames,
+        "never_ran": [
+            {"at": painter.place(piece.address), "instructions": piece.count,
+             "behind": asdict(piece.behind) if piece.behind else None}
+            for piece in coverage.unrun
+        ],
+        "one_way": [
+            {"at": painter.place(branch.address), "text": branch.text, "taken": branch.taken,
+             "after": branch.after}
+            for branch in coverage.one_way
+        ],
+    }  # fmt: skip
 
 
 def _finding(group: Group, painter: Painter) -> dict[str, object]:
@@ -62,7 +84,8 @@ def as_sarif(summary: Summary, groups: list[Group], painter: Painter) -> str:
         ],
     }
     results = [_result(summary, group, painter) for group in groups]
-    run = {"tool": {"driver": driver}, "results": results}
+    properties = {"coverage": _coverage(summary, painter)}
+    run = {"tool": {"driver": driver}, "results": results, "properties": properties}
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
 
 

@@ -1,0 +1,93 @@
+; Three stubs that are right, and beside them, by one -D each, what a lint of them cannot have seen.
+
+extern handler
+
+%macro isr 2                            ; isr NAME, VECTOR
+global %1:function
+%1:     push    qword 0
+        push    qword %2
+        jmp     entry
+%endmacro
+
+        section .text
+%ifdef BUG_CIRCLE                       ; two labels, each of which leads to the other
+first:  dec     rax
+        jz      entry
+second: jmp     first
+%endif
+        isr     isr0, 0
+        isr     isr1, 1
+        isr     isr2, 2
+%ifdef BUG_UNLINTED
+        isr     sneaky, 77
+%endif
+isr_end:                                ; padding is no function, even if it has a name
+        times 5 nop
+
+global entry:function
+entry:
+    %ifdef BUG_FALLS_IN
+        nop
+falls_in:
+    %endif
+        cld
+        push    rax
+        push    rcx
+        push    rdx
+        push    rsi
+        push    rdi
+        push    r8
+        push    r9
+        push    r10
+        push    r11
+    %ifdef BUG_BEHIND_A_BRANCH
+        cmp     dword [rel flag], 0
+        je      .usual
+        nop
+        nop
+.usual:
+    %endif
+    %ifdef BUG_ONE_WAY
+        cmp     dword [rel flag], 0
+        je      .next
+.next2: test    rax, rax
+        jmp     .after
+.next:  jmp     .next2
+.after:
+    %endif
+        mov     rdi, rsp
+        call    handler
+        pop     r11
+        pop     r10
+        pop     r9
+        pop     r8
+        pop     rdi
+        pop     rsi
+        pop     rdx
+        pop     rcx
+        pop     rax
+        add     rsp, 16
+        iretq
+
+%ifdef BUG_OWN_FRAME
+global enter_ring3:function
+enter_ring3:
+        push    rbp
+        mov     rbp, rsp
+        push    0x1B
+        push    rsi
+        push    0x202
+        push    0x23
+        push    rdi
+        iretq
+%endif
+
+%ifdef BUG_GIVEN
+global switch_to:function
+switch_to:
+        mov     rsp, rdi
+        iretq
+%endif
+
+        section .bss
+flag:   resd    1
