@@ -171,7 +171,7 @@ def judge(
         assert trapline.came_in_order(raised.expected, log), log
 
 
-@pytest.mark.parametrize("name", filter(is_fatal, entries()))
+@pytest.mark.parametrize("name", list(filter(is_fatal, entries())))
 def test_fatal_fault(name: str, iso: str, version: str, truth: Truth) -> None:
     with truth.case(EMULATOR, f"Bochs {version}", name) as case, Bochs(iso) as machine:
         machine.wait_for(PROMPT)

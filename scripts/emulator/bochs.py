@@ -10,6 +10,7 @@ import glob
 import os
 import re
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 
 from emulator.lifetime import ENDS_WITH_US
@@ -31,9 +32,10 @@ ROMS = {
 # What Bochs's log says at the end. Its exit status is 1 however it ends.
 POWER_OFF = "Shutdown port: shutdown requested"
 TRIPLE_FAULT = "exception with no resolution"
-PANIC = re.compile(r">>PANIC<< (.*)")
+LAST_WORDS = re.compile(rf">>PANIC<< (.*)|\w\[CPU0 *\] (.*{TRIPLE_FAULT})")
+LAST_BYTES = 4096  # of the log, in which a triple fault is looked for
 
-# reset_on_triple_fault=0: a triple fault ends Bochs. extension=none: without VBE, because GRUB's
+# reset_on_triple_fault=0: a triple fault ends Bochs, or end_at_shutdown() does. extension=none: without VBE, because GRUB's
 # way into a graphics mode crashes there. The BIOS of Bochs 2.7 does not survive a warm reset on a
 # CPU with VMX (it writes the locked IA32_FEATURE_CONTROL), so a reset ends Bochs as well.
 CONFIGURATION = """\
@@ -137,12 +139,31 @@ def log_path(directory: str) -> str:
 
 
 def end_reason(directory: str) -> str:
-    """Return the panic with which Bochs has ended, in its log's words, or ''."""
+    """Return the panic or the triple fault with which Bochs has ended, in its log's words, or ''."""
     if not os.path.exists(log_path(directory)):
         return ""
     with open(log_path(directory), errors="replace") as file:
-        found = PANIC.findall(file.read())
-    return found[-1].strip() if found else ""
+        found = LAST_WORDS.findall(file.read())
+    return "".join(found[-1]).strip() if found else ""
+
+
+def end_at_shutdown(process: subprocess.Popen, directory: str) -> None:
+    """Wait for the end of Bochs; end it when its CPU has shut down. From 3.1 on Bochs only warns of
+    a triple fault, and stays as it is for ever."""
+    while True:
+        try:
+            process.wait(0.2)
+            return
+        except subprocess.TimeoutExpired:
+            if _is_shut_down(directory):
+                process.kill()
+
+
+def _is_shut_down(directory: str) -> bool:
+    with suppress(FileNotFoundError), open(log_path(directory), "rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - LAST_BYTES))
+        return TRIPLE_FAULT.encode() in file.read()
+    return False
 
 
 def cpu_models() -> list[str]:

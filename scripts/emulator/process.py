@@ -9,6 +9,7 @@ import select
 import shutil
 import socket
 import subprocess
+import threading
 import tty
 from contextlib import suppress
 from typing import Protocol
@@ -178,6 +179,8 @@ class Bochs:
         ends = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE}
         ends["stderr"] = subprocess.STDOUT
         self._process = subprocess.Popen(command, bufsize=0, env=bochs.environment(), **ends)
+        watched = self._process, directory
+        threading.Thread(target=bochs.end_at_shutdown, args=watched, daemon=True).start()
         self._output = self._process.stdout.fileno()
         self._printed = b""
         self._ready: list[int] = []

@@ -57,7 +57,7 @@ class Bochs(Guest):
     def _hang_up(self) -> None:
         """Let go of the serial line's other end when Bochs has ended, and not before: without
         anybody at that end, the line would have ended before Bochs opened it."""
-        self.process.wait()
+        bochsrc.end_at_shutdown(self.process, self._directory.name)
         os.close(self._theirs)
 
     def __enter__(self) -> Bochs:
