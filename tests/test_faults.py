@@ -91,7 +91,7 @@ def test_catalogue_is_found() -> None:
     assert names and len(names) == len(set(names))
 
 
-@pytest.mark.parametrize("name", filter(is_fatal, entries()))
+@pytest.mark.parametrize("name", list(filter(is_fatal, entries())))
 def test_fatal_fault(name: str, machine: Qemu, truth: Truth) -> None:
     with truth.case("qemu", f"QEMU {qemu.version()}", name) as case:
         machine.type(f"raise {name}")
