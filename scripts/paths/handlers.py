@@ -1,4 +1,5 @@
-"""The interrupt paths that are compared: ours, the compilers' own, sketches of other kernels'.
+"""The interrupt paths that are compared: ours, the least there can be, the compilers' own, sketches
+of other kernels'.
 
 Builds what the installed compilers can build; says what could not be had and why.
 """
@@ -28,7 +29,8 @@ PLAIN_RUST = (
 ).split()
 KERNEL_RUST = [*PLAIN_RUST, "--target=x86_64-unknown-none"]
 
-KINDS = ("none", "code")
+KIND_TITLES = {"none": "without an error code", "code": "with an error code"}
+KINDS = tuple(KIND_TITLES)
 
 
 @dataclass
@@ -37,7 +39,7 @@ class InterruptPath:
 
     key: str
     name: str
-    family: str  # "ours", "compiler" or "sketch"
+    family: str  # "ours", "bare", "compiler" or "sketch"
     object: Path | None = None
 
 
@@ -116,10 +118,11 @@ def build_ours(build: Path, stubs: list[str], handlers: Handlers) -> None:
 
 
 def build_sketches(build: Path, handlers: Handlers) -> None:
-    """Assemble the sketches, which share one object."""
+    """Assemble the bare minimum and the sketches, which share one object."""
     path = build / "sketches.o"
     must(["nasm", "-f", "elf64", "-o", str(path), str(SOURCES / "sketches.asm")])
-    names = {"linux": "Linux", "zircon": "Zircon", "xv6": "xv6", "kvm_unit_tests": "kvm-unit-tests"}
+    handlers.paths.insert(1, InterruptPath("bare", "the bare minimum", "bare", path))
+    names = {"linux": "Linux", "zircon": "Zircon", "kvm_unit_tests": "kvm-unit-tests"}
     for key, name in names.items():
         handlers.paths.append(InterruptPath(key, f"{name} (sketch)", "sketch", path))
 

@@ -1,24 +1,32 @@
 // The bench: what a path costs from the first instruction of the stub to the one after IRETQ.
-// Usage: bench ROUNDS SEED. Prints tables for scripts/bench: the instructions of each path, then a
-// line for each round with the core cycles of one interrupt through each.
+// Usage: bench ROUNDS SEED. Prints for scripts/bench, with an empty line between: facts about the
+// machine and the clock; the instructions of each path; a line for each round with the core cycles
+// of one interrupt through each.
 //
 // In a round every path runs once, in an order of its own, so that what disturbs the machine hits
-// all alike and differences within a round mean something.
+// all alike and differences within a round mean something. The loops are as long as the clock's
+// granularity asks for: on some CPUs the TSC moves in steps of dozens of ticks.
+#include <cpuid.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ucontext.h>
 #include <x86intrin.h>
 
 #include "deliver.h"
 #include "random.h"
 
+#define READINGS      1001 // of the clock, for its granularity
 #define WARM_UP       30
-#define INTERRUPTS    200 // timed: some 20 microseconds, so that few blocks are disturbed
-#define CHAIN_CYCLES  4000
+#define INTERRUPTS    20   // timed for each tick of granularity, which blurs 0.05 ticks of each
+#define CHAIN_CYCLES  1000 // likewise
 #define CHAIN_REPEATS 5
 #define STACK_SIZE    16384
 #define RFLAGS_TF     (1 << 8)
+
+#define CPUID_HYPERVISOR      (1u << 31) // of leaf 1, ECX: reserved for software to say so
+#define CPUID_HYPERVISOR_LEAF 0x40000000
 
 // PATH(name): the symbols name_none and name_code. scripts/bench writes the list.
 #define PATH(name) extern const char name##_none[], name##_code[];
@@ -81,28 +89,62 @@ static void print_instructions(void)
         printf("%s %u\n", paths[i].name, count_instructions(&paths[i]));
 }
 
+static int compare_ticks(const void *a, const void *b)
+{
+    uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+    return (left > right) - (left < right);
+}
+
+/// What two readings of the TSC usually differ by if they differ: a step of it, or as long as a
+/// reading takes.
+static uint64_t measure_granularity(void)
+{
+    static uint64_t steps[READINGS];
+    for (unsigned i = 0; i < READINGS;) {
+        uint64_t start = __rdtsc();
+        steps[i] = __rdtsc() - start;
+        i += steps[i] != 0;
+    }
+    qsort(steps, READINGS, sizeof(*steps), compare_ticks);
+    return steps[READINGS / 2];
+}
+
+static void print_facts(uint64_t granularity)
+{
+    unsigned eax, ebx, ecx, edx;
+    printf("granularity %lu\n", granularity);
+    if (__get_cpuid(1, &eax, &ebx, &ecx, &edx) && ecx & CPUID_HYPERVISOR) {
+        char name[13] = "";
+        __cpuid(CPUID_HYPERVISOR_LEAF, eax, ebx, ecx, edx);
+        memcpy(name, (unsigned[]){ebx, ecx, edx}, 12);
+        printf("hypervisor %s\n", name);
+    }
+}
+
 /// Ticks of the TSC in a cycle of the core's clock: the least of a few tries, which nothing has
 /// interrupted.
-static double ticks_per_cycle(void)
+static double ticks_per_cycle(uint64_t granularity)
 {
+    uint64_t cycles = granularity * CHAIN_CYCLES;
     uint64_t least = UINT64_MAX;
     for (unsigned i = 0; i < CHAIN_REPEATS; i++) {
         uint64_t start = __rdtsc();
-        dependent_chain(CHAIN_CYCLES);
+        dependent_chain(cycles);
         uint64_t ticks = __rdtsc() - start;
         least = ticks < least ? ticks : least;
     }
-    return (double)least / CHAIN_CYCLES;
+    return (double)least / cycles;
 }
 
-static double ticks_per_interrupt(const struct path *path, void *rsp)
+static double ticks_per_interrupt(const struct path *path, void *rsp, uint64_t granularity)
 {
+    uint64_t interrupts = granularity * INTERRUPTS;
     deliver(path->stub, WARM_UP, path->with_code, rsp);
     _mm_lfence();
     uint64_t start = __rdtsc();
-    deliver(path->stub, INTERRUPTS, path->with_code, rsp);
+    deliver(path->stub, interrupts, path->with_code, rsp);
     _mm_lfence();
-    return (double)(__rdtsc() - start) / INTERRUPTS;
+    return (double)(__rdtsc() - start) / interrupts;
 }
 
 static void shuffle(size_t *order, struct random *random)
@@ -114,15 +156,15 @@ static void shuffle(size_t *order, struct random *random)
     }
 }
 
-static void print_round(size_t *order, struct random *random)
+static void print_round(size_t *order, struct random *random, uint64_t granularity)
 {
     double cycles[PATH_COUNT];
     // Where the stack lies decides which loads look like hits of earlier stores 4 KiB away.
     void *rsp = stack + STACK_SIZE / 2 + random_below(random, 256) * 16;
-    double ticks = ticks_per_cycle();
+    double ticks = ticks_per_cycle(granularity);
     shuffle(order, random);
     for (size_t i = 0; i < PATH_COUNT; i++)
-        cycles[order[i]] = ticks_per_interrupt(&paths[order[i]], rsp) / ticks;
+        cycles[order[i]] = ticks_per_interrupt(&paths[order[i]], rsp, granularity) / ticks;
     for (size_t i = 0; i < PATH_COUNT; i++)
         printf("%.3f%c", cycles[i], i + 1 < PATH_COUNT ? ' ' : '\n');
 }
@@ -137,8 +179,12 @@ int main(int argc, char **argv)
     size_t order[PATH_COUNT];
     for (size_t i = 0; i < PATH_COUNT; i++)
         order[i] = i;
+    uint64_t granularity = measure_granularity();
+    print_facts(granularity);
+    putchar('\n');
     print_instructions();
+    putchar('\n');
     for (long round = atol(argv[1]); round > 0; round--)
-        print_round(order, &random);
+        print_round(order, &random, granularity);
     return 0;
 }

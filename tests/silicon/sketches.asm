@@ -1,5 +1,6 @@
-; The shapes of other houses' interrupt paths, sketched from memory and not copied, for the bench:
-; what each does between delivery and resumption of an interrupt that came in ring 0.
+; For the bench: the least that a path with our frame can be, and the shapes of other houses' paths,
+; sketched from memory and not copied: what each does between delivery and resumption of an
+; interrupt that came in ring 0.
 ;
 ; What ring 3 cannot run is left out: SWAPGS, CLAC, LFENCE behind a patched alternative. Their
 ; tests for "did this come from ring 3" test bit 3 of CS, which is clear in ring 3's selector, so
@@ -46,6 +47,24 @@ global %1_common:function (%1_end - %1_common)
         pop     %1
     %endrep
 %endmacro
+
+; The bare minimum: the dummy, the vector, a jump, fifteen pushes, the call, and back. xv6's 64-bit
+; descendants do no more. Keep everything else out: the row says what all else costs.
+        path    bare
+        push    0
+        push    strict qword 32
+        jmp     bare_common
+        path_code bare
+        push    strict qword 14
+        jmp     bare_common
+        path_common bare
+        push_all rax, rcx, rdx, rbx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15
+        mov     rdi, rsp
+        call    trap_dispatch
+        pop_all rax, rcx, rdx, rbx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15
+        add     rsp, 16
+        iretq
+bare_end:
 
 ; Linux, arch/x86/entry: a stub of its own for each vector calls the common save, which clears the
 ; registers against speculation and looks for the few places where an interrupt needs repair.
@@ -144,23 +163,6 @@ linux_end:
 .special:
         ud2
 zircon_end:
-
-; xv6's 64-bit descendants: everything that can be held in the head, and no more. Not even DF.
-        path    xv6
-        push    0
-        push    strict qword 32
-        jmp     xv6_common
-        path_code xv6
-        push    strict qword 14
-        jmp     xv6_common
-        path_common xv6
-        push_all r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rdx, rcx, rbx, rax
-        mov     rdi, rsp
-        call    trap_dispatch
-        pop_all r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rdx, rcx, rbx, rax
-        add     rsp, 16
-        iretq
-xv6_end:
 
 ; kvm-unit-tests, lib/x86/desc.c: a frame with a slot for every register, RSP's skipped.
         path    kvm_unit_tests
