@@ -37,7 +37,10 @@ class CallChecks(Checks):
         trace, moment = self.trace, call.moment
         if not self.context.swaps_gs or trace.gs_loads:
             return
-        if moment.gs != USER_GS:
+        if moment.gs != USER_GS or self.context.judge.sets_gs(call.callee.address):
+            return
+        swapped_back = trace.variant.user_gs and any(m.gs != USER_GS for m in trace.swapgs)
+        if swapped_back and not self.context.judge.uses_gs(call.callee.address):
             return
         if trace.variant.ring == 3:
             # C can set GS itself where the saved CS does not tell whose it is.

@@ -107,7 +107,8 @@ class Contract:
         context = self._context(usual, bare)
         found = [finding for trace in usual for finding in check(context, trace)]
         found += self._compare(usual, context.shifts, found)
-        found += self._without_code(usual, bare, context)
+        anyway = any(finding.rule == "stack-misaligned" for finding in found)
+        found += self._without_code(usual, bare, context, anyway)
         found += self._before_swapgs(entries, context)
         found += self._circumstances(usual)
         found += self._landing(entries)
@@ -231,9 +232,11 @@ class Contract:
         usual: list[Trace],
         bare: list[Trace],
         context: Context,
+        misaligned_anyway: bool,
     ) -> Iterator[Finding]:
         """Report all that goes wrong without a code as one thing, unless the same goes wrong with
-        one: for one missing slot has many consequences."""
+        one: for one missing slot has many consequences. Alignment is none of them if vectors that
+        never have a code do not have it either."""
         vectors = {trace.entry.vector for trace in bare}
         broken = {
             (finding.vector, finding.rule)
@@ -250,6 +253,7 @@ class Contract:
                 for finding in _without_consequences(found)
                 if finding.severity in ("ERROR", "ABI")
                 and (finding.vector, finding.rule) not in broken
+                and not (misaligned_anyway and finding.rule == "stack-misaligned")
             ]
         for entry in {trace.entry.vector: trace.entry for trace in bare}.values():
             if worse[entry.vector]:

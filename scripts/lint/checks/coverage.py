@@ -67,6 +67,7 @@ class Coverage:
     one_way: list[Branch] = field(default_factory=list)
     unlinted: list[Function] = field(default_factory=list)
     own_frames: list[str] = field(default_factory=list)  # functions that push what IRETQ takes
+    external: list[str] = field(default_factory=list)  # variables of files that were not given
     beyond: int = 0  # instructions of unlinted functions
 
     @property
@@ -135,9 +136,17 @@ class Surveyor:
         coverage.unrun = list(self._pieces(missed, one_way))
         said = {piece.behind.address for piece in coverage.unrun if piece.behind}
         coverage.one_way = [b for a, b in sorted(one_way.items()) if a not in said]
+        coverage.external = sorted({name for i in path.values() if (name := self._external(i))})
         if any(entry.dpl is None for entry in entries):  # else the gates say which stubs there are
             self._others(coverage, set(path))
         return coverage
+
+    def _external(self, instruction: Instruction) -> str | None:
+        """Return the variable that @instruction accesses, if no file defines it."""
+        if instruction.detail is None or instruction.kind in (Kind.CALL, Kind.JUMP):
+            return None
+        address = self._decoder.memory_address(instruction, {})
+        return self._image.externs.get(address) if address is not None else None
 
     def _one_way(self, jump: Instruction) -> Branch | None:
         target, steps = self._decoder.target(jump), self._record.steps

@@ -17,12 +17,15 @@ THROUGH_RSP = re.compile(
     rb"|[\x84\x8c\x94\x9c\xa4\xac\xb4\xbc]\x24..\xff\xff",
     re.DOTALL,
 )
-# MOV RBP, RSP; and SUB RSP, after which the frame is no red zone.
+# MOV RBP, RSP; and SUB RSP, ADD RSP with a negative number or AND RSP, after which the frame is no
+# red zone.
 FRAME_POINTER = re.compile(rb"\x48\x89\xe5|\x48\x8b\xec")
-OWN_FRAME = re.compile(rb"\x48[\x81\x83]\xec|\x48[\x81\x83]\xe4")
+OWN_FRAME = re.compile(rb"\x48[\x81\x83][\xec\xe4]|\x48\x83\xc4[\x80-\xff]")
+LOWERS_RSP = re.compile(r"(sub|and) rsp,|add rsp, (-|0xf{8})")
 
 BELOW = re.compile(r"\[(rsp|rbp) - (0x[0-9a-f]+|\d+)\]")
 NO_ACCESS = ("lea", "nop", "prefetcht0", "prefetchnta")
+FENCE = re.compile(r"lock (add|or|xor) .*, 0$")  # a full barrier: it changes nothing
 MOST_NAMED = 4
 
 
@@ -58,11 +61,11 @@ def _first_access(code: list[tuple[int, int, str, str]]) -> int | None:
     """Return the address of the first access below RSP. RBP minus all that is pushed is taken
     for the lowest RSP of a function without a frame of its own."""
     pushed = 8 * sum(mnemonic == "push" and operands != "rbp" for _, _, mnemonic, operands in code)
-    has_frame = any(m in ("sub", "and") and o.startswith("rsp,") for _, _, m, o in code)
+    has_frame = any(LOWERS_RSP.match(f"{m} {o}") for _, _, m, o in code)
     sets_rbp = any(m == "mov" and o == "rbp, rsp" for _, _, m, o in code)
     for address, _, mnemonic, operands in code:
         match = BELOW.search(operands)
-        if match is None or mnemonic in NO_ACCESS:
+        if match is None or mnemonic in NO_ACCESS or FENCE.match(f"{mnemonic} {operands}"):
             continue
         if match[1] == "rsp":
             return address

@@ -48,6 +48,7 @@ class StoreChecks(Checks):
                 "gs-user-access",
                 f"`{self.text(pc)}` goes through the user's GS base",
                 self.moment_like(pc),
+                None if self.context.swaps_gs else "INFO",
             )
         yield from self._check_sti()
 

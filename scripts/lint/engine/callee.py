@@ -3,6 +3,7 @@ which does as it likes with the stack and is run as a part of the stub."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from capstone import x86
@@ -42,7 +43,9 @@ class Body:
     saves: set[str]  # caller-saved registers that it pushes and pops
     calls: set[int]
     indirect: bool  # calls or jumps through a pointer
-    vector_registers: int | None  # the address of the first SSE or AVX instruction
+    sets_gs: bool  # by SWAPGS, WRGSBASE or WRMSR
+    uses_gs: bool
+    vector_registers: int | None  # the address of the first instruction that changes XMM or YMM
     is_assembly: bool
     returns: bool
 
@@ -104,13 +107,32 @@ class Judge:
     def saves_everything(self, address: int | None) -> bool:
         """Whether the function restores caller-saved registers, as the compilers' attribute
         no_caller_saved_registers has it do."""
-        return address is not None and self._image.is_code(address) and bool(
-            self.body(address).saves
-        )
+        if address is None or not self._image.is_code(address):
+            return False
+        body = self.body(address)
+        # RAX is also pushed and popped just to align the stack for a call.
+        return bool(body.saves - {"rax"}) or bool(body.saves) and not (body.calls or body.indirect)
+
+    def sets_gs(self, address: int | None) -> bool:
+        """Whether the function at @address, or one that it calls, can set the GS base."""
+        return any(body.sets_gs for body in self._near(address))
+
+    def uses_gs(self, address: int | None) -> bool:
+        """Whether the function at @address, or one that it calls, goes through GS."""
+        return any(body.uses_gs for body in self._near(address))
+
+    def _near(self, address: int | None, depth: int = 3) -> Iterator[Body]:
+        """Yield the function at @address, those that it calls, and those that these call."""
+        if address is None or depth == 0 or not self._image.is_code(address):
+            return
+        body = self.body(address)
+        yield body
+        for callee in body.calls:
+            yield from self._near(callee, depth - 1)
 
     def vector_user(self, address: int | None) -> tuple[int | None, bool]:
-        """Return the address of an SSE or AVX instruction that a call to @address can reach, or
-        None; and whether all that it can reach is known."""
+        """Return the address of an instruction that changes XMM or YMM registers and that a call
+        to @address can reach, or None; and whether all that it can reach is known."""
         if address is None or not self._image.is_code(address):
             return None, False
         seen, pending, complete = set(), [address], True
@@ -145,7 +167,7 @@ class _Scan:
         self._popped: set[str] = set()
         self._written: set[str] = set()
         self._frame_stores = 0
-        self._result = Body(set(), set(), set(), False, None, False, False)
+        self._result = Body(set(), set(), set(), False, False, False, None, False, False)
 
     def body(self) -> Body:
         """Return what has been seen after all paths were walked."""
@@ -166,7 +188,7 @@ class _Scan:
                 depth += stack_change(instruction)
                 address = self._follow(instruction, depth, pending)
         result = self._result
-        result.saves = (self._pushed & self._popped & set(CALLER_SAVED)) - {"rax"}
+        result.saves = self._pushed & self._popped & set(CALLER_SAVED)
         result.clobbers = (self._written & set(CALLER_SAVED)) - result.saves
         result.is_assembly = result.is_assembly or self._frame_stores >= 8
         return result
@@ -206,9 +228,13 @@ class _Scan:
         name = instruction.mnemonic.split()[-1]
         if instruction.kind in (Kind.IRETQ, Kind.IRET32, Kind.SWAPGS, Kind.SYSRET):
             result.is_assembly = True
+        result.sets_gs = result.sets_gs or name in ("swapgs", "wrgsbase", "wrmsr")
         if detail is None:
             return
         operands = detail.operands
+        result.uses_gs = result.uses_gs or any(
+            o.type == x86.X86_OP_MEM and o.mem.segment == x86.X86_REG_GS for o in operands
+        )
         first = _register(detail, operands[0]) if operands else None
         if name == "pop" and depth <= 0:
             result.is_assembly = True  # takes its own return address
@@ -224,7 +250,7 @@ class _Scan:
                 self._frame_stores += 1
         if name != "pop":
             self._written |= _written(detail)
-        if result.vector_registers is None and _uses_vectors(detail):
+        if result.vector_registers is None and _changes_vectors(detail):
             result.vector_registers = instruction.address
 
     def _note_return(self, instruction: Instruction, depth: int) -> None:
@@ -246,10 +272,14 @@ def _written(detail: object) -> set[str]:
     return {WIDE.get(name, name) for name in names}
 
 
-def _uses_vectors(detail: object) -> bool:
-    return any(
-        o.type == x86.X86_OP_REG and detail.reg_name(o.reg)[:3] in ("xmm", "ymm", "zmm")
-        for o in detail.operands
+def _changes_vectors(detail: object) -> bool:
+    """Whether an XMM, YMM or ZMM register is the first operand: who only stores them, as the
+    prologues of variadic functions do, leaves them as they are."""
+    if detail.mnemonic in ("vzeroupper", "vzeroall"):
+        return True
+    first = detail.operands[0] if detail.operands else None
+    return first is not None and first.type == x86.X86_OP_REG and (
+        detail.reg_name(first.reg)[:3] in ("xmm", "ymm", "zmm")
     )
 
 

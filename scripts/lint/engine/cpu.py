@@ -157,12 +157,19 @@ class Cpu:
         for page in {address // PAGE_SIZE, (address + size - 1) // PAGE_SIZE}:
             if page in self._mapped:
                 continue
-            self._map_page(page, self._image.page(page * PAGE_SIZE) or self._other)
+            self._map_page(page, self._content(page * PAGE_SIZE))
             if page * PAGE_SIZE < USER_END:
                 self._temporary.append(page)
         if self._is_user(address):
             self.user_accesses.append((self.path[-1] if self.path else 0, address))
         return True
+
+    def _content(self, address: int) -> bytes:
+        """Return what is in a page of which no segment says it: zeros where variables of other
+        files are, else pointers."""
+        if any(address <= extern < address + PAGE_SIZE for extern in self._image.externs):
+            return bytes(PAGE_SIZE)
+        return self._image.page(address) or self._other
 
     @staticmethod
     def _is_user(address: int) -> bool:

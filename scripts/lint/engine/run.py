@@ -31,6 +31,9 @@ from lint.load.image import Image
 C_STACK = 512
 PICTURE = 64  # bytes above the frame that belong to a picture of the stack
 
+# What SGDT and SIDT store: kernels that ask have the tables where GS leads.
+TABLE = (0xFFF).to_bytes(2, "little") + KERNEL_GS.to_bytes(8, "little")
+
 # The arithmetic flags, which C leaves as it likes: carry and zero set.
 C_FLAGS = 0x41
 
@@ -166,6 +169,8 @@ class Runner:
 
     def _call(self, instruction: Instruction) -> int | None:
         target = self._target(instruction)
+        if target == instruction.end:
+            return None  # no call, but a way to RIP
         constant = self._decoder.target(instruction) is not None
         known = target is not None and (
             target in self._image.externs or self._image.is_code(target)
@@ -253,6 +258,9 @@ class Runner:
         return instruction.end
 
     def _system(self, instruction: Instruction) -> int:
+        if instruction.mnemonic in ("sgdt", "sidt"):
+            address = self._decoder.memory_address(instruction, self._cpu.registers()[0])
+            self._cpu.store(address, TABLE)
         return instruction.end
 
     def _segment_load(self, instruction: Instruction) -> int:

@@ -11,7 +11,7 @@ from lint.engine.callee import Judge
 from lint.engine.trace import Call
 from lint.load.image import Image
 
-VECTOR_REGISTER = re.compile(r"\b[xyz]mm\d")
+VECTOR_CHANGED = re.compile(r"[xyz]mm\d")  # the first operand: no store
 LARGEST_TEXT = 8 << 20  # bytes of code that are searched through
 
 
@@ -49,7 +49,7 @@ class VectorUse:
         return None, ""
 
     def _search(self) -> int | None:
-        """Return the address of an instruction with a vector register, anywhere in functions."""
+        """Return the address of an instruction that changes a vector register, anywhere in functions."""
         if not self._searched:
             self._searched = True
             self._somewhere = self._find()
@@ -72,6 +72,6 @@ class VectorUse:
                              data):  # fmt: skip
                 continue
             for address, _, _, operands in decoder.disasm_lite(data, symbol.address):
-                if VECTOR_REGISTER.search(operands):
+                if VECTOR_CHANGED.match(operands):
                     return address
         return None

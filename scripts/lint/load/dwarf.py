@@ -14,6 +14,7 @@ from lint.load.image import Image
 
 # DWARF 5, table 7.17: assembly has no parameters and keeps to no convention.
 LANG_MIPS_ASSEMBLER = 0x8001
+DW_OP_PLUS_UCONST = 0x23  # with a ULEB128: DWARF 5, 2.5.1.4 and 7.6
 TRANSPARENT = ("DW_TAG_const_type", "DW_TAG_volatile_type", "DW_TAG_typedef")
 AGGREGATE = ("DW_TAG_structure_type", "DW_TAG_union_type", "DW_TAG_class_type")
 
@@ -222,7 +223,7 @@ def _members(struct: object, base: int, depth: int = 4) -> Iterator[Member]:
     for child in struct.iter_children():
         if child.tag != "DW_TAG_member" or "DW_AT_bit_size" in child.attributes:
             continue
-        offset = base + (_integer(child, "DW_AT_data_member_location") or 0)
+        offset = base + _member_offset(child)
         kind = _type(child)
         if kind is None:
             continue
@@ -230,6 +231,14 @@ def _members(struct: object, base: int, depth: int = 4) -> Iterator[Member]:
             yield from _members(kind, offset, depth - 1)
         elif name := _text(child, "DW_AT_name"):
             yield Member(name, offset, _integer(kind, "DW_AT_byte_size") or 8)
+
+
+def _member_offset(member: object) -> int:
+    """Return the offset of @member: a number, or in DWARF 2 an expression that adds one."""
+    value = _attribute(member, "DW_AT_data_member_location")
+    if isinstance(value, list) and value and value[0] == DW_OP_PLUS_UCONST:
+        return sum((byte & 0x7F) << 7 * place for place, byte in enumerate(value[1:]))
+    return value if isinstance(value, int) else 0
 
 
 def _line_rows(info: object, unit: object) -> Iterator[tuple[int, str, int]]:

@@ -107,6 +107,10 @@ def _coverage(coverage: Coverage, painter: Painter) -> Iterator[str]:
         f"linted: {vectors} vector{'' if vectors == 1 else 's'}, {coverage.ran} instructions,"
         f" {both} of {coverage.branches} branches both ways"
     )
+    if coverage.external:
+        yield from _wrapped(
+            f"defined in none of these files, taken for 0: {_few(coverage.external)}"
+        )
     if coverage.own_frames:
         yield from _wrapped(
             f"no return from an interrupt, since they push themselves what IRETQ takes:"

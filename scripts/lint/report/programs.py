@@ -37,6 +37,7 @@ def _coverage(summary: Summary, painter: Painter) -> dict[str, object]:
         "instructions": {"ran": coverage.ran, "of": coverage.total},
         "unlinted": [asdict(function) for function in coverage.unlinted],
         "own_frames": coverage.own_frames,
+        "external": coverage.external,
         "never_ran": [
             {"at": painter.place(piece.address), "instructions": piece.count,
              "behind": asdict(piece.behind) if piece.behind else None}
