@@ -17,6 +17,9 @@ FAULTS = {
     "where a code is missing": ("gp-int13", 13),
 }
 
+# QEMU names an instruction before it executes it, and once more if it was stopped at that point.
+EXECUTED = re.compile(r"^Trace.*?/([0-9a-f]{16})/.*\n(?!Stopped)", re.MULTILINE)
+
 # The kernel sets up the serial line late in boot and loses what came earlier.
 LEADING_LINES = "\n" * 64
 
@@ -54,8 +57,8 @@ def count(build: Path) -> dict[str, dict[str, int]]:
     counts: dict[int, dict[str, int]] = {}
     for delivery in re.split(r"^ *\d+: (?=v=)", log, flags=re.MULTILINE)[1:]:
         vector = int(delivery[2:4], 16)
-        executed = re.findall(r"^Trace.*?/([0-9a-f]{16})/", delivery, re.MULTILINE)
-        parts = {name: sum(int(a, 16) in r for a in executed) for name, r in where.items()}
+        executed = [int(address, 16) for address in EXECUTED.findall(delivery)]
+        parts = {name: sum(address in r for address in executed) for name, r in where.items()}
         if parts["stub"]:
             counts[vector] = parts
     return {kind: counts[vector] for kind, (_, vector) in FAULTS.items()}
