@@ -2,6 +2,7 @@
 // trusted to fit: Multiboot2 Specification 2.0, section 3.6.
 #include "boot/bootinfo.h"
 
+#include "lib/minimum.h"
 #include "lib/print.h"
 #include "lib/string.h"
 
@@ -15,12 +16,12 @@
 #define SYMBOL_SIZE 24 // Elf64_Sym
 
 /// A section header: System V ABI, "Sections".
-typedef struct {
+struct elf64_shdr {
     uint32_t sh_name, sh_type;
     uint64_t sh_flags, sh_addr, sh_offset, sh_size;
     uint32_t sh_link, sh_info;
     uint64_t sh_addralign, sh_entsize;
-} Elf64_Shdr;
+};
 
 #define SHT_SYMTAB 2
 #define SHT_STRTAB 3
@@ -28,33 +29,28 @@ typedef struct {
 
 struct bootinfo bootinfo;
 
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 /// Note @reason, once.
 static void refuse(const char *reason)
 {
     for (size_t i = 0; i < bootinfo.refusal_count; i++)
         if (bootinfo.refusals[i] == reason)
             return;
-    if (bootinfo.refusal_count < sizeof bootinfo.refusals / sizeof *bootinfo.refusals)
+    if (bootinfo.refusal_count < sizeof(bootinfo.refusals) / sizeof(*bootinfo.refusals))
         bootinfo.refusals[bootinfo.refusal_count++] = reason;
 }
 
 static void copy_command_line(const struct multiboot_tag_string *tag)
 {
-    size_t size = tag->tag.size - sizeof *tag; // with the zero at its end
-    size_t length = smaller(size, sizeof bootinfo.command_line - 1);
+    size_t size = tag->tag.size - sizeof(*tag); // with the zero at its end
+    size_t length = minimum(size, sizeof(bootinfo.command_line) - 1);
     memcpy(bootinfo.command_line, tag->string, length);
     bootinfo.command_line[length] = '\0';
-    bootinfo.is_command_line_cut = size > sizeof bootinfo.command_line;
+    bootinfo.is_command_line_cut = size > sizeof(bootinfo.command_line);
 }
 
 static void add_available(const struct multiboot_mmap_entry *entry)
 {
-    size_t capacity = sizeof bootinfo.available / sizeof *bootinfo.available;
+    size_t capacity = sizeof(bootinfo.available) / sizeof(*bootinfo.available);
     if (entry->length > PHYSICAL_END || entry->base > PHYSICAL_END - entry->length)
         refuse("a range of RAM ends beyond the addresses of any CPU");
     else if (bootinfo.available_count == capacity)
@@ -67,13 +63,13 @@ static void add_available(const struct multiboot_mmap_entry *entry)
 static void copy_available(const struct multiboot_tag_mmap *tag)
 {
     struct multiboot_mmap_entry entry;
-    if (tag->tag.size < sizeof *tag || tag->entry_size < sizeof entry) {
+    if (tag->tag.size < sizeof(*tag) || tag->entry_size < sizeof(entry)) {
         refuse("the memory map's header or its entries are too short");
         return;
     }
-    for (uint64_t offset = sizeof *tag; offset + sizeof entry <= tag->tag.size;
+    for (uint64_t offset = sizeof(*tag); offset + sizeof(entry) <= tag->tag.size;
          offset += tag->entry_size) {
-        memcpy(&entry, (const char *)tag + offset, sizeof entry);
+        memcpy(&entry, (const char *)tag + offset, sizeof(entry));
         if (entry.type == MULTIBOOT_MEMORY_AVAILABLE)
             add_available(&entry);
     }
@@ -86,7 +82,7 @@ static void copy_framebuffer(const struct multiboot_tag_framebuffer *tag)
         refuse("the framebuffer's tag is too short; there is no screen");
         return;
     }
-    memcpy(&bootinfo.framebuffer, tag, smaller(tag->tag.size, sizeof *tag));
+    memcpy(&bootinfo.framebuffer, tag, minimum(tag->tag.size, sizeof(*tag)));
     bootinfo.has_framebuffer = true;
 }
 
@@ -132,7 +128,7 @@ static void check_screen(void)
 
 static void copy_rsdp(const struct multiboot_tag_acpi *tag)
 {
-    size_t size = smaller(tag->tag.size - sizeof *tag, sizeof bootinfo.rsdp);
+    size_t size = minimum(tag->tag.size - sizeof(*tag), sizeof(bootinfo.rsdp));
     // A loader may give both revisions: the later one has the 64-bit addresses and stays.
     if (size < bootinfo.rsdp_size)
         return;
@@ -142,25 +138,25 @@ static void copy_rsdp(const struct multiboot_tag_acpi *tag)
 
 /// Section header @index, or false if the tag has none. The headers lie unaligned in the tag.
 static bool section_header(const struct multiboot_tag_elf_sections *tag, size_t index,
-                           Elf64_Shdr *header)
+                           struct elf64_shdr *header)
 {
-    if (index >= tag->count || tag->entry_size < sizeof *header)
+    if (index >= tag->count || tag->entry_size < sizeof(*header))
         return false;
-    uint64_t offset = sizeof *tag + (uint64_t)index * tag->entry_size;
-    if (offset + sizeof *header > tag->tag.size)
+    uint64_t offset = sizeof(*tag) + (uint64_t)index * tag->entry_size;
+    if (offset + sizeof(*header) > tag->tag.size)
         return false;
-    memcpy(header, (const char *)tag + offset, sizeof *header);
+    memcpy(header, (const char *)tag + offset, sizeof(*header));
     return true;
 }
 
 /// Whether the loader can have put all of @section where 32 bits reach.
-static bool is_loaded(const Elf64_Shdr *section)
+static bool is_loaded(const struct elf64_shdr *section)
 {
     return section->sh_size > 0 && section->sh_size <= SYMBOLS_MAX &&
            section->sh_addr <= BOOT_IDENTITY_END - section->sh_size;
 }
 
-static void take_symbols(const Elf64_Shdr *symtab, const Elf64_Shdr *strtab)
+static void take_symbols(const struct elf64_shdr *symtab, const struct elf64_shdr *strtab)
 {
     if (symtab->sh_entsize != SYMBOL_SIZE || strtab->sh_type != SHT_STRTAB || !is_loaded(symtab) ||
         !is_loaded(strtab)) {
@@ -177,11 +173,11 @@ static void take_symbols(const Elf64_Shdr *symtab, const Elf64_Shdr *strtab)
 /// runs. The loader puts the other sections where it likes and writes that into their sh_addr.
 static void read_sections(const struct multiboot_tag_elf_sections *tag)
 {
-    if (tag->tag.size < sizeof *tag) {
+    if (tag->tag.size < sizeof(*tag)) {
         refuse("the tag of the ELF sections is too short");
         return;
     }
-    Elf64_Shdr header, strtab;
+    struct elf64_shdr header, strtab;
     for (size_t i = 0; section_header(tag, i, &header); i++) {
         if (header.sh_type == SHT_SYMTAB && !(header.sh_flags & SHF_ALLOC) &&
             section_header(tag, header.sh_link, &strtab))
@@ -214,12 +210,12 @@ static void read_tag(const struct multiboot_tag *tag)
 /// Read the tags up to the end tag. Returns what is wrong with their chain, or null.
 static const char *read_tags(const struct multiboot_info *info)
 {
-    uint64_t offset = sizeof *info;
+    uint64_t offset = sizeof(*info);
     while (offset + sizeof(struct multiboot_tag) <= info->total_size) {
         const struct multiboot_tag *tag = (const void *)((const char *)info + offset);
         if (tag->type == MULTIBOOT_TAG_END)
             return NULL;
-        if (tag->size < sizeof *tag || tag->size > info->total_size - offset)
+        if (tag->size < sizeof(*tag) || tag->size > info->total_size - offset)
             return "a tag does not fit in it; that tag and the rest are not used";
         read_tag(tag);
         offset += (tag->size + TAG_ALIGNMENT - 1ul) & ~(TAG_ALIGNMENT - 1ul);
@@ -230,7 +226,7 @@ static const char *read_tags(const struct multiboot_info *info)
 void bootinfo_init(uint64_t physical, uint64_t end)
 {
     const struct multiboot_info *info = (const void *)physical;
-    if (physical % TAG_ALIGNMENT != 0 || end - physical < sizeof *info ||
+    if (physical % TAG_ALIGNMENT != 0 || end - physical < sizeof(*info) ||
         info->total_size > end - physical) {
         refuse("it is not aligned, or longer than the memory that it lies in");
         return;

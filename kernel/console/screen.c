@@ -9,6 +9,7 @@
 #include "console/vga.h"
 #include "cpu/paging.h"
 #include "lib/ecma48.h"
+#include "lib/minimum.h"
 #include "lib/print.h"
 #include "lib/string.h"
 
@@ -28,11 +29,6 @@ static bool dirty[ROWS_MAX];                     // where they may differ
 // The cursor. A full line leaves it right of the last column: only a further character wraps, so
 // that a line of exactly the screen's width is not followed by an empty one.
 static unsigned cursor_column, cursor_row;
-
-static unsigned min(unsigned a, unsigned b)
-{
-    return a < b ? a : b;
-}
 
 static void clear_cells(unsigned row, unsigned column)
 {
@@ -83,7 +79,7 @@ static void put_character(char character)
         cursor_column -= cursor_column > 0;
         break;
     case '\t':
-        cursor_column = min((cursor_column / TAB_WIDTH + 1) * TAB_WIDTH, columns - 1);
+        cursor_column = minimum((cursor_column / TAB_WIDTH + 1) * TAB_WIDTH, columns - 1);
         break;
     default:
         if (character >= ' ' && character <= '~')
@@ -106,10 +102,10 @@ static void control(char final, unsigned parameter)
     unsigned distance = parameter ? parameter : 1;
     switch (final) {
     case 'C': // CUF
-        cursor_column += min(distance, columns - 1 - min(cursor_column, columns - 1));
+        cursor_column += minimum(distance, columns - 1 - minimum(cursor_column, columns - 1));
         break;
     case 'D': // CUB
-        cursor_column -= min(distance, cursor_column);
+        cursor_column -= minimum(distance, cursor_column);
         break;
     case 'H': // CUP
         cursor_column = 0;
@@ -126,7 +122,7 @@ static void control(char final, unsigned parameter)
 
 static screen_cell cell_with_cursor(unsigned column, unsigned row)
 {
-    bool cursor = row == cursor_row && column == min(cursor_column, columns - 1);
+    bool cursor = row == cursor_row && column == minimum(cursor_column, columns - 1);
     return cursor ? cells[row][column] | CELL_CURSOR : cells[row][column];
 }
 
@@ -211,8 +207,8 @@ void screen_init_early(void)
     display = open();
     if (!display)
         return;
-    columns = min(display->columns, COLUMNS_MAX);
-    rows = min(display->rows, ROWS_MAX);
+    columns = minimum(display->columns, COLUMNS_MAX);
+    rows = minimum(display->rows, ROWS_MAX);
     clear_rows(0);
     if (bootinfo.framebuffer.address + display_size() <= BOOT_IDENTITY_END)
         show((void *)bootinfo.framebuffer.address);

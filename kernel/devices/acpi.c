@@ -6,6 +6,7 @@
 
 #include "boot/bootinfo.h"
 #include "cpu/paging.h"
+#include "lib/minimum.h"
 #include "lib/panic.h"
 #include "lib/print.h"
 #include "lib/string.h"
@@ -24,7 +25,7 @@ struct acpi_rsdp {
 
 #define RSDP_REVISION_1_SIZE offsetof(struct acpi_rsdp, length)
 
-_Static_assert(sizeof(struct acpi_rsdp) == sizeof bootinfo.rsdp, "ACPI 6.4, table 5-27");
+_Static_assert(sizeof(struct acpi_rsdp) == sizeof(bootinfo.rsdp), "ACPI 6.4, table 5-27");
 
 // A damaged length must not use up the address space that devices are mapped in.
 #define TABLE_SIZE_MAX (1u << 20)
@@ -53,11 +54,11 @@ static const struct acpi_header *refuse(uint64_t physical, const char *reason)
 
 static const struct acpi_header *map_table(uint64_t physical)
 {
-    const struct acpi_header *header = paging_map_physical(physical, sizeof *header, false);
+    const struct acpi_header *header = paging_map_physical(physical, sizeof(*header), false);
     if (!header)
         return refuse(physical, "this CPU has no such address");
     uint32_t length = header->length;
-    if (length < sizeof *header || length > TABLE_SIZE_MAX)
+    if (length < sizeof(*header) || length > TABLE_SIZE_MAX)
         return refuse(physical, "its length is below 36 bytes or above 1 MiB");
     const struct acpi_header *table = paging_map_physical(physical, length, false);
     if (!table)
@@ -78,15 +79,15 @@ static const struct acpi_header *map_root_table(size_t *entry_size)
 {
     const struct acpi_rsdp *rsdp = (const void *)bootinfo.rsdp;
     if (bootinfo.rsdp_size < RSDP_REVISION_1_SIZE ||
-        memcmp(rsdp->signature, "RSD PTR ", sizeof rsdp->signature) != 0 ||
+        memcmp(rsdp->signature, "RSD PTR ", sizeof(rsdp->signature)) != 0 ||
         !checksum_good(rsdp, RSDP_REVISION_1_SIZE))
         panic("This machine offers no ACPI tables; the interrupt controllers cannot be found");
 
-    bool has_xsdt = bootinfo.rsdp_size == sizeof *rsdp && rsdp->revision >= 2 &&
-                    checksum_good(rsdp, sizeof *rsdp) && rsdp->xsdt_address != 0;
-    *entry_size = has_xsdt ? sizeof rsdp->xsdt_address : sizeof rsdp->rsdt_address;
+    bool has_xsdt = bootinfo.rsdp_size == sizeof(*rsdp) && rsdp->revision >= 2 &&
+                    checksum_good(rsdp, sizeof(*rsdp)) && rsdp->xsdt_address != 0;
+    *entry_size = has_xsdt ? sizeof(rsdp->xsdt_address) : sizeof(rsdp->rsdt_address);
     const struct acpi_header *root = map_table(has_xsdt ? rsdp->xsdt_address : rsdp->rsdt_address);
-    if (!root || memcmp(root->signature, has_xsdt ? "XSDT" : "RSDT", sizeof root->signature) != 0)
+    if (!root || memcmp(root->signature, has_xsdt ? "XSDT" : "RSDT", sizeof(root->signature)) != 0)
         panic("The ACPI root table is damaged; the interrupt controllers cannot be found");
     return root;
 }
@@ -95,7 +96,7 @@ static void add_listed_tables(void)
 {
     size_t entry_size;
     const struct acpi_header *root = map_root_table(&entry_size);
-    size_t count = (root->length - sizeof *root) / entry_size;
+    size_t count = (root->length - sizeof(*root)) / entry_size;
     if (count > LISTED_MAX) {
         print("ACPI: of %lu tables the first %u are used.\n", count, LISTED_MAX);
         count = LISTED_MAX;
@@ -113,7 +114,7 @@ static void copy_fadt(void)
 {
     const struct acpi_header *table = acpi_table("FACP");
     if (table)
-        memcpy(&fadt, table, table->length < sizeof fadt ? table->length : sizeof fadt);
+        memcpy(&fadt, table, minimum(table->length, sizeof(fadt)));
 }
 
 void acpi_init(void)
@@ -126,7 +127,7 @@ void acpi_init(void)
 const struct acpi_header *acpi_table(const char *signature)
 {
     for (size_t i = 0; i < table_count; i++)
-        if (memcmp(tables[i]->signature, signature, sizeof tables[i]->signature) == 0)
+        if (memcmp(tables[i]->signature, signature, sizeof(tables[i]->signature)) == 0)
             return tables[i];
     return NULL;
 }

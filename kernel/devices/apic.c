@@ -55,24 +55,24 @@ static struct madt madt;
 
 uint32_t lapic_read(uint32_t offset)
 {
-    return lapic[offset / sizeof *lapic];
+    return lapic[offset / sizeof(*lapic)];
 }
 
 void lapic_write(uint32_t offset, uint32_t value)
 {
-    lapic[offset / sizeof *lapic] = value;
+    lapic[offset / sizeof(*lapic)] = value;
 }
 
 static uint32_t io_apic_read(const struct io_apic *io_apic, uint32_t index)
 {
-    io_apic->registers[IOREGSEL / sizeof *io_apic->registers] = index;
-    return io_apic->registers[IOWIN / sizeof *io_apic->registers];
+    io_apic->registers[IOREGSEL / sizeof(*io_apic->registers)] = index;
+    return io_apic->registers[IOWIN / sizeof(*io_apic->registers)];
 }
 
 static void io_apic_write(const struct io_apic *io_apic, uint32_t index, uint32_t value)
 {
-    io_apic->registers[IOREGSEL / sizeof *io_apic->registers] = index;
-    io_apic->registers[IOWIN / sizeof *io_apic->registers] = value;
+    io_apic->registers[IOREGSEL / sizeof(*io_apic->registers)] = index;
+    io_apic->registers[IOWIN / sizeof(*io_apic->registers)] = value;
 }
 
 /// Map the I/O APIC that @listed tells of, and mask its pins.

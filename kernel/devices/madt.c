@@ -59,7 +59,7 @@ static bool may_be_device(uint64_t address, uint64_t size)
 
 static const char *read_io_apic(const struct entry_io_apic *entry, struct madt *madt)
 {
-    if (entry->entry.length < sizeof *entry)
+    if (entry->entry.length < sizeof(*entry))
         return too_short;
     if (madt->io_apic_count == IO_APIC_MAX)
         return NULL; // the ISA interrupts enter through the first ones
@@ -73,7 +73,7 @@ static const char *read_io_apic(const struct entry_io_apic *entry, struct madt *
 static const char *read_source_override(const struct entry_source_override *entry,
                                         struct madt *madt)
 {
-    if (entry->entry.length < sizeof *entry)
+    if (entry->entry.length < sizeof(*entry))
         return too_short;
     if (entry->source < ISA_IRQ_COUNT)
         madt->isa_interrupts[entry->source] =
@@ -84,7 +84,7 @@ static const char *read_source_override(const struct entry_source_override *entr
 static const char *read_address_override(const struct entry_address_override *entry,
                                          struct madt *madt)
 {
-    if (entry->entry.length < sizeof *entry)
+    if (entry->entry.length < sizeof(*entry))
         return too_short;
     madt->local_apic = entry->address;
     return NULL;
@@ -107,7 +107,7 @@ static const char *read_entries(const char *at, const char *end, struct madt *ma
 {
     while (at < end) {
         const struct madt_entry *entry = (const void *)at;
-        if (end - at < (ptrdiff_t)sizeof *entry || entry->length < sizeof *entry ||
+        if (end - at < (ptrdiff_t)sizeof(*entry) || entry->length < sizeof(*entry) ||
             entry->length > end - at)
             return "an entry does not fit in it";
         const char *flaw = read_entry(entry, madt);
@@ -121,7 +121,7 @@ static const char *read_entries(const char *at, const char *end, struct madt *ma
 const char *madt_read(const struct acpi_header *table, struct madt *madt)
 {
     const struct acpi_madt *head = (const void *)table;
-    if (table->length < sizeof *head)
+    if (table->length < sizeof(*head))
         return "it is shorter than its own header";
     *madt = (struct madt){.local_apic = head->local_apic_address};
     for (uint32_t irq = 0; irq < ISA_IRQ_COUNT; irq++)

@@ -49,7 +49,7 @@ static bool read_integer(const uint8_t **at, const uint8_t *end, uint8_t *low_by
 
 static const uint8_t *find_s5_package(const uint8_t *aml, const uint8_t *end)
 {
-    ptrdiff_t size = sizeof AML_S5_PACKAGE - 1;
+    ptrdiff_t size = sizeof(AML_S5_PACKAGE) - 1;
     for (; end - aml >= size; aml++)
         if (memcmp(aml, AML_S5_PACKAGE, size) == 0)
             return aml + size;

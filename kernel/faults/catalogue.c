@@ -16,6 +16,12 @@ const struct fault *fault_end(void)
     return faults_end;
 }
 
+const char *fault_name(size_t index)
+{
+    const struct fault *fault = faults_start + index;
+    return fault < faults_end ? fault->name : NULL;
+}
+
 const struct fault *fault_find(const char *name)
 {
     for (const struct fault *fault = faults_start; fault < faults_end; fault++)

@@ -66,6 +66,9 @@ enum catalogue_constant {
 const struct fault *fault_first(void);
 const struct fault *fault_end(void);
 
+/// The name of the entry at @index, or null behind the last.
+const char *fault_name(size_t index);
+
 /// The entry called @name, or null.
 const struct fault *fault_find(const char *name);
 

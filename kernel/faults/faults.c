@@ -8,6 +8,7 @@
 #include "faults/deviations.h"
 #include "faults/interruptions.h"
 #include "faults/machine.h"
+#include "lib/minimum.h"
 #include "lib/print.h"
 #include "lib/string.h"
 #include "report/panic.h"
@@ -154,7 +155,7 @@ static void keep_last_trap(void)
 {
     if (outcome.count == 0)
         return;
-    last_trap = outcome.traps[(outcome.count < TRAPS_LIMIT ? outcome.count : TRAPS_LIMIT) - 1];
+    last_trap = outcome.traps[minimum(outcome.count, TRAPS_LIMIT) - 1];
     any_trap = true;
 }
 

@@ -7,6 +7,7 @@
 #include "faults/deviations.h"
 #include "faults/faults.h"
 #include "faults/trap_line.h"
+#include "lib/minimum.h"
 #include "lib/print.h"
 #include "lib/string.h"
 #include "monitor/commands.h"
@@ -17,12 +18,6 @@
 #include "report/report.h"
 #include "report/symbols.h"
 #include "trap/vectors.h"
-
-static const char *fault_name(size_t index)
-{
-    const struct fault *fault = fault_first() + index;
-    return fault < fault_end() ? fault->name : NULL;
-}
 
 const struct fault *fault_need(const char *name)
 {
@@ -180,7 +175,7 @@ static void print_verdict(const struct outcome *outcome)
 
 static size_t kept_traps(const struct outcome *outcome)
 {
-    return outcome->count < TRAPS_LIMIT ? outcome->count : TRAPS_LIMIT;
+    return minimum(outcome->count, TRAPS_LIMIT);
 }
 
 static void print_expect_lines(const struct fault *fault)

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "devices/input.h"
+#include "lib/minimum.h"
 #include "lib/print.h"
 #include "lib/string.h"
 
@@ -25,11 +26,6 @@ struct editor {
     line_complete_fn *complete;
 };
 
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 /// The columns for the line: behind the prompt, and one is left to the cursor at the line's end.
 static size_t view_width(const struct editor *editor)
 {
@@ -45,7 +41,7 @@ static void scroll(struct editor *editor)
     if (editor->length <= width)
         editor->left = 0;
     else if (editor->cursor < first || editor->cursor > last)
-        editor->left = editor->cursor - smaller(editor->cursor, width / 2);
+        editor->left = editor->cursor - minimum(editor->cursor, width / 2);
 }
 
 /// Draw the line anew, with a sign at each end where there is more of it, and put the cursor where
@@ -53,7 +49,7 @@ static void scroll(struct editor *editor)
 static void redraw(struct editor *editor)
 {
     scroll(editor);
-    size_t right = smaller(editor->left + view_width(editor), editor->length);
+    size_t right = minimum(editor->left + view_width(editor), editor->length);
     bool more_left = editor->left > 0, more_right = right < editor->length;
     size_t from = editor->left + more_left, to = right - more_right;
     print("\r%s%s%.*s%s\033[K", editor->prompt, more_left ? "<" : "", (int)(to - from),
@@ -106,7 +102,7 @@ static void move(struct editor *editor, size_t cursor)
 
 static void recall(struct editor *editor, size_t number)
 {
-    if (number > smaller(history_count, HISTORY_SIZE))
+    if (number > minimum(history_count, HISTORY_SIZE))
         return;
     editor->recalled = number;
     set_line(editor, number == 0 ? "" : history[(history_count - number) % HISTORY_SIZE]);

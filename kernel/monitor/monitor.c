@@ -3,7 +3,7 @@
 
 #include <stdbool.h>
 
-#include "faults/faults.h"
+#include "faults/catalogue.h"
 #include "lib/print.h"
 #include "lib/string.h"
 #include "monitor/commands.h"
@@ -14,12 +14,6 @@
 static const char *command_name(size_t index)
 {
     return index < command_count ? commands[index].name : NULL;
-}
-
-static const char *fault_name(size_t index)
-{
-    const struct fault *fault = fault_first() + index;
-    return fault < fault_end() ? fault->name : NULL;
 }
 
 static const struct command *find_command(const char *name)

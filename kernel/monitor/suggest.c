@@ -3,16 +3,12 @@
 
 #include <stdbool.h>
 
+#include "lib/minimum.h"
 #include "lib/print.h"
 #include "lib/string.h"
 
 #define NAME_LIMIT  48
 #define SUGGESTIONS 4
-
-static size_t minimum(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
 
 /// The Levenshtein distance of @a and @b, both shorter than NAME_LIMIT.
 static size_t distance(const char *a, const char *b)

@@ -4,6 +4,7 @@
 
 #include "devices/madt.h"
 #include "devices/sleep.h"
+#include "lib/minimum.h"
 #include "tests/fuzz/kernel.h"
 
 #define MENDED_OF 8 // of so many inputs all but one are mended
@@ -29,7 +30,7 @@ static void mend(uint8_t *bytes, size_t size, uint8_t *checksum)
 static bool is_table(const uint8_t *at)
 {
     static const char signatures[][5] = {"RSDT", "XSDT", "FACP", "APIC", "DSDT"};
-    for (size_t i = 0; i < sizeof signatures / sizeof *signatures; i++)
+    for (size_t i = 0; i < sizeof(signatures) / sizeof(*signatures); i++)
         if (at[0] == signatures[i][0] && at[1] == signatures[i][1] && at[2] == signatures[i][2] &&
             at[3] == signatures[i][3])
             return true;
@@ -39,11 +40,11 @@ static bool is_table(const uint8_t *at)
 static void mend_tables(uint8_t *data, size_t size)
 {
     struct acpi_header header;
-    for (size_t at = sizeof(struct acpi_rsdp); at + sizeof header <= size; at++) {
+    for (size_t at = sizeof(struct acpi_rsdp); at + sizeof(header) <= size; at++) {
         if (!is_table(data + at))
             continue;
-        memcpy(&header, data + at, sizeof header);
-        if (header.length >= sizeof header && header.length <= size - at)
+        memcpy(&header, data + at, sizeof(header));
+        if (header.length >= sizeof(header) && header.length <= size - at)
             mend(data + at, header.length, data + at + offsetof(struct acpi_header, checksum));
     }
 }
@@ -86,10 +87,10 @@ static void read_tables(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     table_count = 0;
-    memset(&fadt, 0, sizeof fadt);
+    memset(&fadt, 0, sizeof(fadt));
     bootinfo.available[0] = (struct memory_range){TEST_RAM_BASE, TEST_RAM_SIZE};
     bootinfo.available_count = 1;
-    bootinfo.rsdp_size = size < sizeof bootinfo.rsdp ? size : sizeof bootinfo.rsdp;
+    bootinfo.rsdp_size = minimum(size, sizeof(bootinfo.rsdp));
     memcpy(bootinfo.rsdp, data, bootinfo.rsdp_size);
     memory_is(data + bootinfo.rsdp_size, size - bootinfo.rsdp_size);
     run(read_tables);

@@ -31,7 +31,7 @@ static void check_screen(void)
 static void read_information(void)
 {
     static char value[COMMAND_LINE_SIZE];
-    memset(&bootinfo, 0, sizeof bootinfo);
+    memset(&bootinfo, 0, sizeof(bootinfo));
     bootinfo_init(information, end);
     bootinfo_report();
     check_ranges();
@@ -39,7 +39,7 @@ static void read_information(void)
     always(bootinfo.symtab + bootinfo.symtab_size <= BOOT_IDENTITY_END, "symbols are loaded low");
     always(bootinfo.strtab + bootinfo.strtab_size <= BOOT_IDENTITY_END, "names are loaded low");
     if (bootinfo_option("run", value))
-        always(strlen(value) < sizeof value, "an option's value ends");
+        always(strlen(value) < sizeof(value), "an option's value ends");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

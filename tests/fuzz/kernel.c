@@ -60,7 +60,7 @@ void panic(const char *format, ...)
     char text[256];
     va_list arguments;
     va_start(arguments, format);
-    print_to_v(text, sizeof text, format, arguments);
+    print_to_v(text, sizeof(text), format, arguments);
     va_end(arguments);
     print("KERNEL PANIC: %s\n", text);
     longjmp(panicked, 1);

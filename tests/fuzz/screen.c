@@ -39,13 +39,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < MODE_SIZE)
         return 0;
-    information.info.total_size = sizeof information;
+    information.info.total_size = sizeof(information);
     information.framebuffer.tag.type = MULTIBOOT_TAG_FRAMEBUFFER;
-    information.framebuffer.tag.size = sizeof information.framebuffer;
+    information.framebuffer.tag.size = sizeof(information.framebuffer);
     information.framebuffer.address = ADDRESS;
-    information.end.size = sizeof information.end;
+    information.end.size = sizeof(information.end);
     memcpy((char *)&information.framebuffer + MODE_OFFSET, data, MODE_SIZE);
-    memset(&bootinfo, 0, sizeof bootinfo);
+    memset(&bootinfo, 0, sizeof(bootinfo));
     bootinfo_init((uint64_t)&information, (uint64_t)(&information + 1));
     bootinfo_report();
     if (display_size() > MEMORY_MAX)

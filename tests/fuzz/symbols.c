@@ -21,10 +21,10 @@ static void describe_addresses(void)
     static const uint64_t addresses[] = {0,          0x400000,   TEXT_START, TEXT_START + 0x10,
                                          0x1010FFFF, 0x10110000, UINT64_MAX};
     symbols_init();
-    for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++) {
+    for (size_t i = 0; i < sizeof(addresses) / sizeof(*addresses); i++) {
         char text[32];
-        symbols_describe(addresses[i], text, sizeof text);
-        always(strlen(text) < sizeof text, "a description ends");
+        symbols_describe(addresses[i], text, sizeof(text));
+        always(strlen(text) < sizeof(text), "a description ends");
         print("%s\n", text);
     }
 }
@@ -32,13 +32,13 @@ static void describe_addresses(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     uint16_t names_size;
-    if (size < sizeof names_size)
+    if (size < sizeof(names_size))
         return 0;
-    memcpy(&names_size, data, sizeof names_size);
-    size -= sizeof names_size;
+    memcpy(&names_size, data, sizeof(names_size));
+    size -= sizeof(names_size);
     if (names_size > size)
         return 0;
-    memory_is(data + sizeof names_size, size);
+    memory_is(data + sizeof(names_size), size);
     bootinfo.strtab = MEMORY_START;
     bootinfo.strtab_size = names_size;
     bootinfo.symtab = MEMORY_START + names_size;
