@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pty
 import select
@@ -15,6 +14,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from emulator import bochs, qemu
+from emulator.qmp import Qmp, QmpError, options
 
 
 class Ending:
@@ -84,8 +84,7 @@ class Qemu:
         command = qemu.qemu_command(iso, uefi, directory, cpu, kvm)
         command += ["-display", display]
         command += ["-chardev", "stdio,id=serial,signal=off", "-serial", "chardev:serial"]
-        command += ["-chardev", f"socket,id=qmp,fd={theirs.fileno()}"]
-        command += ["-mon", "chardev=qmp,mode=control"]
+        command += options(theirs.fileno())
         self._errors = open(os.path.join(directory, "errors.txt"), "w+")
         pipe = subprocess.PIPE
         ends = {"stdin": pipe, "stdout": pipe, "stderr": self._errors}
@@ -94,16 +93,15 @@ class Qemu:
                 command, bufsize=0, pass_fds=[theirs.fileno()], **ends
             )
         self._output = self._process.stdout.fileno()
-        self._qmp = ours
-        with suppress(BrokenPipeError):  # QEMU has ended at once; its message tells why
-            self._qmp.sendall(b'{"execute": "qmp_capabilities"}\n')
-        self._events = b""
+        self._qmp = Qmp(ours)
+        with suppress(QmpError):  # QEMU has ended at once; its message tells why
+            self._qmp.ask("qmp_capabilities")
         self._ready: list[object] = []
 
     def wait(self, others: list[int]) -> list[int]:
         self._ready = _wait_for_any([self._output, self._qmp, *others])
         if self._qmp in self._ready:
-            self._read_events()
+            self._qmp.receive()
         return [descriptor for descriptor in others if descriptor in self._ready]
 
     def read(self) -> bytes | None:
@@ -117,21 +115,11 @@ class Qemu:
         except BrokenPipeError:
             pass  # the guest has switched off; its exit status tells the rest
 
-    def _read_events(self) -> bool:
-        """Take what QMP has to say; return false at its end."""
-        try:
-            data = self._qmp.recv(65536)
-        except ConnectionResetError:
-            return False
-        self._events += data
-        return bool(data)
-
     def _reason(self) -> str:
         """Why the process ended in QMP's words, or ''."""
-        while self._read_events():
+        while self._qmp.receive():
             pass
-        messages = map(json.loads, self._events.splitlines())
-        reasons = [m["data"]["reason"] for m in messages if m.get("event") == "SHUTDOWN"]
+        reasons = [e["data"]["reason"] for e in self._qmp.events if e["event"] == "SHUTDOWN"]
         return reasons[-1] if reasons else ""
 
     def _error_text(self) -> str:

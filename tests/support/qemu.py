@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
@@ -11,11 +10,12 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
 
 import intlog
 from guest import TIMEOUT, Guest
 from emulator.qemu import EMULATOR, qemu_command
+from emulator.qmp import Qmp, QmpError
+from emulator.qmp import options as qmp_options
 
 
 class Qemu(Guest):
@@ -36,15 +36,13 @@ class Qemu(Guest):
         self._directory = tempfile.TemporaryDirectory(prefix="barestub-test-")
         self._log = self._path("int.log")
         self._errors = self._path("errors.txt")
-        self.events: list[dict] = []
 
         serial, serial_theirs = socket.socketpair()
         control, control_theirs = socket.socketpair()
         command = qemu_command(iso, uefi, self._directory.name) + ["-display", "none"]
         command += ["-chardev", f"socket,id=serial,fd={serial_theirs.fileno()}"]
         command += ["-serial", "chardev:serial"]
-        command += ["-chardev", f"socket,id=qmp,fd={control_theirs.fileno()}"]
-        command += ["-mon", "chardev=qmp,mode=control"]
+        command += qmp_options(control_theirs.fileno())
         command += ["-D", self._log]
         if state:
             # Only here: a firmware's own interrupts would fill the log with megabytes.
@@ -60,9 +58,7 @@ class Qemu(Guest):
         serial_theirs.close()
         control_theirs.close()
         self._serial = serial
-        self._control = control
-        self._control.settimeout(TIMEOUT)
-        self._replies = control.makefile("r")
+        self._control = Qmp(control, TIMEOUT)
         self._reader = threading.Thread(target=self._drain, daemon=True)
         self._reader.start()
         self.qmp("qmp_capabilities")
@@ -86,7 +82,6 @@ class Qemu(Guest):
         self.process.wait()
         self._reader.join()
         self._serial.close()
-        self._replies.close()
         self._control.close()
         self._directory.cleanup()
 
@@ -121,7 +116,8 @@ class Qemu(Guest):
         except subprocess.TimeoutExpired:
             raise AssertionError(f"QEMU did not end\n{self.report()}") from None
         self._reader.join()
-        self._read_events()
+        while self._control.receive():
+            pass
         return status
 
     def poweroff(self) -> int:
@@ -129,29 +125,17 @@ class Qemu(Guest):
         self.type("poweroff")
         return self.wait_exit()
 
-    def _read_events(self) -> None:
-        self.events += [message for message in self._messages() if "event" in message]
-
-    def _messages(self) -> Iterator[dict]:
-        """Yield what QMP says, up to the end of QEMU."""
-        try:
-            for line in self._replies:
-                yield json.loads(line)
-        except ConnectionResetError:
-            return  # it has ended with something of ours unread
+    @property
+    def events(self) -> list[dict]:
+        """What QMP has told of so far."""
+        return self._control.events
 
     def qmp(self, command: str, **arguments: object) -> object:
         """Execute a QMP command and return its answer."""
-        request = {"execute": command, "arguments": arguments}
-        self._control.sendall(json.dumps(request).encode() + b"\n")
-        for reply in self._messages():
-            if "return" in reply:
-                return reply["return"]
-            if "error" in reply:
-                raise AssertionError(f"QMP {command}: {reply['error']}\n{self.report()}")
-            if "event" in reply:
-                self.events.append(reply)
-        raise AssertionError(f"QMP {command}: QEMU has ended\n{self.report()}")
+        try:
+            return self._control.execute(command, **arguments)
+        except QmpError as error:
+            raise AssertionError(f"{error}\n{self.report()}") from None
 
     def hmp(self, line: str) -> str:
         """Execute a command of QEMU's human monitor and return its text."""

@@ -14,7 +14,7 @@ from lint.checks.gates import Gate, Machine, check_machine, entries_of, parse_id
 from lint.errors import CannotRun
 from lint.load.image import Image, Segment
 from lint.load.paging import PageWalker
-from lint.load.qmp import Qmp, booted, connect
+from lint.load.qmp import Running, booted, connect
 from lint.load.sources import Source, load_image
 
 # SDM vol. 3, 2.5 and 2.2.1.
@@ -29,9 +29,9 @@ SETTLED = 5  # polls without a change of the IDT
 class GuestImage(Image):
     """Memory that is fetched from the machine page by page, when it is asked for."""
 
-    def __init__(self, name: str, qmp: Qmp, walker: PageWalker) -> None:
+    def __init__(self, name: str, running: Running, walker: PageWalker) -> None:
         super().__init__(name)
-        self._qmp = qmp
+        self._running = running
         self._walker = walker
         self._fetched: dict[int, Segment | None] = {}
         self.seal()
@@ -47,7 +47,7 @@ class GuestImage(Image):
         page = self._walker.walk(address) if 0 <= address < 1 << 64 else None
         if page is None:
             return None
-        data = self._qmp.page(page.physical)
+        data = self._running.page(page.physical)
         return Segment(address, data, page.executable, page.writable)
 
     def page(self, address: int) -> bytes | None:
@@ -74,8 +74,8 @@ class GuestImage(Image):
 class State:
     """The registers of the first CPU, as the human monitor prints them."""
 
-    def __init__(self, qmp: Qmp) -> None:
-        text = qmp.monitor("info registers")
+    def __init__(self, running: Running) -> None:
+        text = running.monitor("info registers")
         self._words = {
             name: int(value, 16)
             for name, value in re.findall(r"\b([A-Z][A-Z0-9]+) *= ?([0-9a-f]+)", text)
@@ -110,71 +110,72 @@ def load_guest(options: argparse.Namespace) -> Iterator[Source]:
     """Bring the kernel that runs in QEMU, with the names of the ELF file if one is given. The
     machine stands still as long as the block, since its memory is read when it is needed."""
     if options.boot:
-        with booted(options.boot, options.qemu) as qmp:
-            _wait_for_idt(qmp, options.after)
-            with qmp.stopped():
-                yield _Reader(qmp, options).source(options.boot)
+        with booted(options.boot, options.qemu) as running:
+            _wait_for_idt(running, options.after)
+            with running.stopped():
+                yield _Reader(running, options).source(options.boot)
         return
-    qmp = connect(options.qmp)
+    running = connect(options.qmp)
     try:
-        with qmp.stopped():
-            yield _Reader(qmp, options).source(options.qmp)
+        with running.stopped():
+            yield _Reader(running, options).source(options.qmp)
     finally:
-        qmp.close()
+        running.close()
 
 
-def _wait_for_idt(qmp: Qmp, seconds: float) -> None:
+def _wait_for_idt(running: Running, seconds: float) -> None:
     """Wait until the kernel is in long mode with an IDT that no longer changes."""
     end, same, before = time.monotonic() + max(seconds, 0.1), 0, None
     while same < SETTLED and time.monotonic() < end:
         time.sleep(POLL)
-        state = State(qmp)
+        state = State(running)
         now = None
         if state.in_long_mode and state.idt[1] >= GATE_SIZE:
-            qmp.forget()
+            running.forget()
             base, limit = state.idt
-            now = _read(qmp, _walker(qmp, state), base, min(limit + 1, VECTOR_COUNT * GATE_SIZE))
+            size = min(limit + 1, VECTOR_COUNT * GATE_SIZE)
+            now = _read(running, _walker(running, state), base, size)
         same = same + 1 if now is not None and now == before else 0
         before = now
 
 
-def _walker(qmp: Qmp, state: State) -> PageWalker:
-    return PageWalker(qmp.page, state["CR3"], 5 if state["CR4"] & CR4_LA57 else 4)
+def _walker(running: Running, state: State) -> PageWalker:
+    return PageWalker(running.page, state["CR3"], 5 if state["CR4"] & CR4_LA57 else 4)
 
 
-def _read(qmp: Qmp, walker: PageWalker, address: int, size: int) -> bytes | None:
+def _read(running: Running, walker: PageWalker, address: int, size: int) -> bytes | None:
     data = b""
     while len(data) < size:
         page = walker.walk(address + len(data))
         if page is None:
             return None
         offset = page.physical % PAGE_SIZE
-        data += qmp.page(page.physical - offset)[offset : offset + size - len(data)]
+        data += running.page(page.physical - offset)[offset : offset + size - len(data)]
     return data
 
 
 class _Reader:
     """Reads tables and stubs from a stopped machine."""
 
-    def __init__(self, qmp: Qmp, options: argparse.Namespace) -> None:
-        self._qmp = qmp
-        self._state = State(qmp)
+    def __init__(self, running: Running, options: argparse.Namespace) -> None:
+        self._running = running
+        self._state = State(running)
         if not self._state.in_long_mode:
             raise CannotRun(
                 "the CPU is not in long mode (yet): choose a later moment, with --after SECONDS"
             )
-        self._walker = _walker(qmp, self._state)
+        self._walker = _walker(running, self._state)
         self._files = options.files
 
     def source(self, name: str) -> Source:
         """Return all that lint needs."""
         state = self._state
         base, limit = state.idt
-        table = _read(self._qmp, self._walker, base, min(limit + 1, VECTOR_COUNT * GATE_SIZE))
+        table = _read(self._running, self._walker, base, min(limit + 1, VECTOR_COUNT * GATE_SIZE))
         if not table:
             raise CannotRun(f"the IDT at {base:#x} is not mapped, or empty")
         gates = parse_idt(table)
-        image = GuestImage(name, self._qmp, self._walker)
+        image = GuestImage(name, self._running, self._walker)
         if self._files:
             named = load_image(self._files)
             self._compare(image, named)
@@ -205,7 +206,7 @@ class _Reader:
     def _machine(self, idt_limit: int) -> Machine:
         state = self._state
         base, limit = state.gdt
-        data = _read(self._qmp, self._walker, base, limit + 1) or b""
+        data = _read(self._running, self._walker, base, limit + 1) or b""
         gdt = [int.from_bytes(data[at : at + 8], "little") for at in range(0, len(data) - 7, 8)]
         selector, tss, tss_limit = state.tr
         machine = Machine(
@@ -216,7 +217,7 @@ class _Reader:
             smep=bool(state["CR4"] & CR4_SMEP),
             syscall=bool(state["EFER"] & EFER_SCE),
         )
-        content = _read(self._qmp, self._walker, tss, 0x68) if selector else None
+        content = _read(self._running, self._walker, tss, 0x68) if selector else None
         if content:
             words = [int.from_bytes(content[at : at + 8], "little") for at in range(4, 0x5C, 8)]
             machine.rsp0, machine.ist = words[0], words[4:11]

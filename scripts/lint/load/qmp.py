@@ -1,8 +1,7 @@
-"""A running QEMU: its QMP socket, and one that is started for an ISO image."""
+"""A running QEMU: one that listens on a socket, or is started for an ISO image."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
@@ -15,6 +14,8 @@ from contextlib import contextmanager
 from typing import IO
 
 from emulator.lifetime import ENDS_WITH_US
+from emulator.qmp import Qmp, QmpError
+from emulator.qmp import options as qmp_options
 from lint.architecture import PAGE_SIZE
 from lint.errors import CannotRun
 
@@ -22,44 +23,30 @@ EMULATOR = "qemu-system-x86_64"
 TIMEOUT = 30  # seconds for an answer
 
 
-class Qmp:
-    """A connection to QEMU's machine protocol."""
+class Running:
+    """A QEMU that runs a kernel, and its memory."""
 
     def __init__(self, connection: socket.socket, name: str) -> None:
         """Greet QEMU on @connection, which is ours from now on; messages call it @name."""
-        self._socket = connection
-        self._socket.settimeout(TIMEOUT)
-        self._file = self._socket.makefile("r")
+        self._qmp = Qmp(connection, TIMEOUT)
         try:
-            greeting = json.loads(self._file.readline() or "null")
-        except (OSError, ValueError):
-            raise CannotRun(f"{name}: it does not speak QMP") from None
-        if not isinstance(greeting, dict) or "QMP" not in greeting:
-            raise CannotRun(f"{name}: it does not speak QMP, or serves somebody already")
+            self._qmp.execute("qmp_capabilities")
+        except QmpError:
+            raise CannotRun(f"{name}: it does not speak QMP, or serves somebody already") from None
         self._directory = tempfile.TemporaryDirectory(prefix="stublint-")
         self._pages: dict[int, bytes] = {}
-        self.execute("qmp_capabilities")
 
     def close(self) -> None:
         """Give the connection back."""
-        self._file.close()
-        self._socket.close()
+        self._qmp.close()
         self._directory.cleanup()
 
     def execute(self, command: str, **arguments: object) -> object:
         """Execute a QMP command and return its answer."""
-        request = json.dumps({"execute": command, "arguments": arguments})
         try:
-            self._socket.sendall(request.encode() + b"\n")
-            for line in self._file:
-                reply = json.loads(line)
-                if "error" in reply:
-                    raise CannotRun(f"QEMU refuses {command}: {reply['error'].get('desc')}")
-                if "return" in reply:
-                    return reply["return"]
-        except (OSError, ValueError) as error:
-            raise CannotRun(f"QEMU does not answer {command}: {error}") from None
-        raise CannotRun(f"QEMU has ended during {command}")
+            return self._qmp.execute(command, **arguments)
+        except QmpError as error:
+            raise CannotRun(str(error)) from None
 
     def monitor(self, line: str) -> str:
         """Execute a command of the human monitor and return its text."""
@@ -101,7 +88,7 @@ class Qmp:
                 self.execute("cont")
 
 
-def connect(path: str) -> Qmp:
+def connect(path: str) -> Running:
     """Connect to the UNIX socket at @path."""
     connection = socket.socket(socket.AF_UNIX)
     try:
@@ -109,11 +96,11 @@ def connect(path: str) -> Qmp:
     except OSError as error:
         connection.close()
         raise CannotRun(f"--qmp {path}: {error.strerror or error}") from None
-    return Qmp(connection, f"--qmp {path}")
+    return Running(connection, f"--qmp {path}")
 
 
 @contextmanager
-def booted(image: str, options: str) -> Iterator[Qmp]:
+def booted(image: str, options: str) -> Iterator[Running]:
     """Start QEMU on @image, an ISO or disk image or a kernel that QEMU can load; end it after."""
     if not os.path.exists(image):
         raise CannotRun(f"--boot {image}: No such file or directory")
@@ -123,18 +110,17 @@ def booted(image: str, options: str) -> Iterator[Qmp]:
     command = [*ENDS_WITH_US, EMULATOR, "-m", "256M", "-cpu", "max", "-display", "none"]
     command += ["-serial", "null"]
     command += ["-monitor", "none", "-no-reboot", "-no-user-config", *_drive(image)]
-    command += ["-chardev", f"socket,id=qmp,fd={theirs.fileno()}"]
-    command += ["-mon", "chardev=qmp,mode=control", *shlex.split(options)]
+    command += [*qmp_options(theirs.fileno()), *shlex.split(options)]
     with tempfile.TemporaryFile("w+") as errors:
         ends = {"stdin": subprocess.DEVNULL, "stdout": errors, "stderr": errors}
         with theirs:
             process = subprocess.Popen(command, pass_fds=[theirs.fileno()], **ends)
         try:
-            qmp = _greeted(ours, process, errors)
+            running = _greeted(ours, process, errors)
             try:
-                yield qmp
+                yield running
             finally:
-                qmp.close()
+                running.close()
         finally:
             process.kill()
             process.wait()
@@ -152,9 +138,9 @@ def _drive(image: str) -> list[str]:
     ]  # fmt: skip
 
 
-def _greeted(ours: socket.socket, process: subprocess.Popen[bytes], errors: IO[str]) -> Qmp:
+def _greeted(ours: socket.socket, process: subprocess.Popen[bytes], errors: IO[str]) -> Running:
     try:
-        return Qmp(ours, "--boot")
+        return Running(ours, "--boot")
     except CannotRun:
         ours.close()
         process.kill()
