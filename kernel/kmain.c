@@ -15,7 +15,7 @@
 #include "devices/serial.h"
 #include "devices/timer.h"
 #include "devices/uart.h"
-#include "faults/machine.h"
+#include "faults/state.h"
 #include "lib/print.h"
 #include "monitor/commands.h"
 #include "monitor/monitor.h"
@@ -66,7 +66,7 @@ void kmain(void)
     trap_init(panic_trap);
     idt_init();
     cpu_init();
-    machine_init();
+    state_init();
     screen_remap();
     symbols_init();
     pic_init();

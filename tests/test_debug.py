@@ -84,7 +84,7 @@ def test_a_fault_stops_at_its_instruction_and_stepi_enters_the_stub(debug: Debug
 
 @pytest.mark.parametrize("name, stub", [("bp-int3", "isr_3_BP"), ("db-step", "isr_1_DB")])
 def test_debug_traps_of_the_guest_reach_the_guest(debug: Debug, name: str, stub: str) -> None:
-    # Twice, for QEMU's step may execute nothing: scripts/gdb/machine.py. No other stub is met.
+    # Twice, for QEMU's step may execute nothing: scripts/gdb/execution.py. No other stub is met.
     text = debug("stepi\nstepi\n", "--fault", name).stdout
     assert set(re.findall(r"\(gdb\) (isr_\w+) \(\) at asm/stubs.asm:", text)) == {stub}, text
 

@@ -42,15 +42,14 @@ def stubs(symbols: dict[str, Symbol]) -> dict[int, Symbol]:
 
 
 @pytest.fixture(scope="session")
-def code(elf: str, stubs: dict[int, Symbol], tmp_path_factory: pytest.TempPathFactory) -> bytes:
+def code(
+    elf: str, symbols: dict[str, Symbol], tmp_path_factory: pytest.TempPathFactory
+) -> bytes:
     """The bytes of the stub table."""
     text = tmp_path_factory.mktemp("stubs") / "text.bin"
     command = [binutil("objcopy"), "-O", "binary", "--only-section=.text", elf, str(text)]
     subprocess.run(command, check=True)
-    command = [binutil("readelf"), "-SW", elf]
-    sections = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    base = int(re.search(r"\] \.text +PROGBITS +([0-9a-f]+)", sections)[1], 16)
-    start = stubs[0].address - base
+    start = symbols["isr_0_DE"].address - symbols["text_start"].address
     return text.read_bytes()[start : start + 256 * STUB_SIZE]
 
 

@@ -7,7 +7,7 @@
 #include "devices/apic.h"
 #include "faults/deviations.h"
 #include "faults/interruptions.h"
-#include "faults/machine.h"
+#include "faults/state.h"
 #include "lib/minimum.h"
 #include "lib/print.h"
 #include "lib/string.h"
@@ -30,7 +30,7 @@ static trap_fn *handlers_before[VECTOR_COUNT]; ///< null: the entry leaves the v
 /// Make the frame return to the caller of ring0_call() or ring3_call(), with @result.
 static void abandon(struct regs *regs, uint64_t result)
 {
-    machine_put_cet_right();
+    state_restore_cet();
     regs->rax = result;
     regs->rip = (uint64_t)ring_return;
     regs->cs = SELECTOR_KERNEL_CODE;
@@ -162,11 +162,11 @@ static void keep_last_trap(void)
 static void run(const struct fault *fault)
 {
     cli();
-    machine_save();
+    state_save();
     if (fault->flags & FAULT_EVERY_VECTOR)
-        machine_mask_timer();
+        state_mask_timer();
     if (takes_nmi(fault))
-        machine_mask_nmi();
+        state_mask_nmi();
     abandoned = 0;
     take_vectors(fault);
     interruptions_begin();
@@ -175,9 +175,9 @@ static void run(const struct fault *fault)
     outcome.result = call(fault);
     interruptions_note(fault, outcome.count);
     running = NULL;
-    machine_put_right();
+    state_restore();
     give_vectors_back();
-    machine_unmask_nmi();
+    state_unmask_nmi();
     sti();
     keep_last_trap();
     judge(fault, &outcome);
@@ -186,12 +186,12 @@ static void run(const struct fault *fault)
 void fault_run_unhandled(const struct fault *fault)
 {
     cli();
-    machine_save();
+    state_save();
     trap_fn *before = trap_handler(VECTOR_USER, on_user_call);
     call(fault);
     trap_handler(VECTOR_USER, before);
-    machine_put_right();
-    machine_unmask_nmi();
+    state_restore();
+    state_unmask_nmi();
     sti();
 }
 

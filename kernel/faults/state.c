@@ -1,5 +1,5 @@
-// Saving the machine's state and putting it right.
-#include "faults/machine.h"
+// Saving the machine's state and restoring it.
+#include "faults/state.h"
 
 #include <stddef.h>
 
@@ -38,9 +38,9 @@ static struct {
     uint64_t pages[FAULT_PAGE_COUNT];
     uint64_t cr0, cr4, xcr0, efer, u_cet, s_cet, apic_base;
     uint32_t lapic[LAPIC_REGISTER_COUNT], lvt_timer, lvt_lint1;
-} machine;
+} kept;
 
-bool machine_is_guest;
+bool state_is_guest;
 
 /// Map the fault pages. Each has a gap behind it.
 static void map_fault_pages(void)
@@ -54,7 +54,7 @@ static void map_fault_pages(void)
 #undef NOTE
 }
 
-void machine_init(void)
+void state_init(void)
 {
     map_fault_pages();
     uint64_t vm_cr; // Bochs 2.7 has none
@@ -67,50 +67,50 @@ static bool has_cet(void)
     return cpu_has(FEATURE_CET_IBT) || cpu_has(FEATURE_CET_SS);
 }
 
-void machine_save(void)
+void state_save(void)
 {
-    machine.cr0 = read_cr0();
-    machine.cr4 = read_cr4();
-    machine.efer = rdmsr(IA32_EFER);
-    machine.apic_base = apic_base();
+    kept.cr0 = read_cr0();
+    kept.cr4 = read_cr4();
+    kept.efer = rdmsr(IA32_EFER);
+    kept.apic_base = apic_base();
     for (size_t i = 0; i < LAPIC_REGISTER_COUNT; i++)
-        machine.lapic[i] = lapic_read(lapic_registers[i]);
-    machine.lvt_timer = lapic_read(LAPIC_LVT_TIMER);
-    machine.lvt_lint1 = lapic_read(LAPIC_LVT_LINT1);
-    machine.xcr0 = cpu_has(FEATURE_XSAVE) ? xgetbv(0) : 0;
-    machine.u_cet = has_cet() ? rdmsr(IA32_U_CET) : 0;
-    machine.s_cet = has_cet() ? rdmsr(IA32_S_CET) : 0;
+        kept.lapic[i] = lapic_read(lapic_registers[i]);
+    kept.lvt_timer = lapic_read(LAPIC_LVT_TIMER);
+    kept.lvt_lint1 = lapic_read(LAPIC_LVT_LINT1);
+    kept.xcr0 = cpu_has(FEATURE_XSAVE) ? xgetbv(0) : 0;
+    kept.u_cet = has_cet() ? rdmsr(IA32_U_CET) : 0;
+    kept.s_cet = has_cet() ? rdmsr(IA32_S_CET) : 0;
     for (size_t i = 0; i < FAULT_PAGE_COUNT; i++)
-        machine.pages[i] = *paging_entry((const void *)fault_pages[i]);
+        kept.pages[i] = *paging_entry((const void *)fault_pages[i]);
 }
 
-void machine_put_cet_right(void)
+void state_restore_cet(void)
 {
     if (!has_cet())
         return;
-    wrmsr(IA32_U_CET, machine.u_cet);
-    wrmsr(IA32_S_CET, machine.s_cet);
+    wrmsr(IA32_U_CET, kept.u_cet);
+    wrmsr(IA32_S_CET, kept.s_cet);
 }
 
-static void put_registers_right(void)
+static void restore_registers(void)
 {
     write_dr7(DR7_INIT);
     write_dr6(DR6_INIT);
-    write_cr0(machine.cr0);
-    write_cr4(machine.cr4);
-    wrmsr(IA32_EFER, machine.efer);
+    write_cr0(kept.cr0);
+    write_cr4(kept.cr4);
+    wrmsr(IA32_EFER, kept.efer);
     if (cpu_has(FEATURE_XSAVE))
-        xsetbv(0, machine.xcr0);
+        xsetbv(0, kept.xcr0);
     cpu_init_floating_point();
     if (cpu_has(FEATURE_PKU))
         wrpkru(0);
-    machine_put_cet_right();
+    state_restore_cet();
 }
 
-static void put_pages_right(void)
+static void restore_pages(void)
 {
     for (size_t i = 0; i < FAULT_PAGE_COUNT; i++) {
-        *paging_entry((const void *)fault_pages[i]) = machine.pages[i];
+        *paging_entry((const void *)fault_pages[i]) = kept.pages[i];
         invlpg((const void *)fault_pages[i]);
     }
 }
@@ -126,55 +126,55 @@ static void take_pending(void)
     }
 }
 
-void machine_mask_timer(void)
+void state_mask_timer(void)
 {
     lapic_write(LAPIC_LVT_TIMER, lapic_read(LAPIC_LVT_TIMER) | LVT_MASKED);
     take_pending();
 }
 
-void machine_mask_nmi(void)
+void state_mask_nmi(void)
 {
-    lapic_write(LAPIC_LVT_LINT1, machine.lvt_lint1 | LVT_MASKED);
+    lapic_write(LAPIC_LVT_LINT1, kept.lvt_lint1 | LVT_MASKED);
 }
 
-void machine_unmask_nmi(void)
+void state_unmask_nmi(void)
 {
-    lapic_write(LAPIC_LVT_LINT1, machine.lvt_lint1);
+    lapic_write(LAPIC_LVT_LINT1, kept.lvt_lint1);
 }
 
 /// A write to the timer's initial count starts it anew: so only what differs is written.
-static void put_lapic_right(void)
+static void restore_lapic(void)
 {
-    apic_set_base(machine.apic_base);
+    apic_set_base(kept.apic_base);
     for (size_t i = 0; i < LAPIC_REGISTER_COUNT; i++)
-        if (lapic_read(lapic_registers[i]) != machine.lapic[i])
-            lapic_write(lapic_registers[i], machine.lapic[i]);
+        if (lapic_read(lapic_registers[i]) != kept.lapic[i])
+            lapic_write(lapic_registers[i], kept.lapic[i]);
     lapic_write(LAPIC_TPR, 0);
 }
 
 /// What an entry leaves pending is its fault, and must not reach the kernel's handlers.
-static void put_interrupts_right(void)
+static void restore_interrupts(void)
 {
     pic_silence();
-    put_lapic_right();
+    restore_lapic();
     apic_eoi_all();
     take_pending();
-    lapic_write(LAPIC_LVT_TIMER, machine.lvt_timer);
+    lapic_write(LAPIC_LVT_TIMER, kept.lvt_timer);
 }
 
 /// An entry that was abandoned as a guest leaves its end to us.
 static void leave_guest(void)
 {
-    if (machine_is_guest)
+    if (state_is_guest)
         vmmcall();
 }
 
-void machine_put_right(void)
+void state_restore(void)
 {
     leave_guest();
-    put_registers_right();
-    put_pages_right();
+    restore_registers();
+    restore_pages();
     gdt_init();
     idt_init();
-    put_interrupts_right();
+    restore_interrupts();
 }

@@ -1,32 +1,32 @@
-// The machine's state around a catalogue entry: what entries break is put right here.
+// The machine's state around a catalogue entry: what entries break is restored here.
 #pragma once
 
 #include <stdbool.h>
 
 /// Whether we run as a guest of ourselves. tests/faults/svm.inc has it so by VMRUN, and undoes it
 /// behind VMMCALL.
-extern bool machine_is_guest;
+extern bool state_is_guest;
 
 /// Map the pages that entries fault on, and forget SVM where the firmware forbids it: APM vol. 2,
 /// 15.4. Needs the IDT.
-void machine_init(void);
+void state_init(void);
 
 /// Keep what an entry may change and what cannot be built anew.
-void machine_save(void);
+void state_save(void);
 
 /// An entry that takes the devices' vectors, too, must not be disturbed by the one that ticks. The
 /// timer stays periodic: a one-shot would be over when it is unmasked.
-void machine_mask_timer(void);
+void state_mask_timer(void);
 
 /// An entry that takes NMIs itself must not get those from outside: LINT1 is masked. Unmask it
 /// last, when the kernel's own handler is back.
-void machine_mask_nmi(void);
-void machine_unmask_nmi(void);
+void state_mask_nmi(void);
+void state_unmask_nmi(void);
 
-/// Put control-flow enforcement right, ahead of the rest: with a shadow stack no handler can return
+/// Restore control-flow enforcement, ahead of the rest: with a shadow stack no handler can return
 /// to another place than the CPU has noted there. SDM vol. 1, 17.2.
-void machine_put_cet_right(void);
+void state_restore_cet(void);
 
-/// Put registers, pages, tables and the local APIC right. What the entry left pending is taken
+/// Restore registers, pages, tables and the local APIC. What the entry left pending is taken
 /// here, by the handlers that are in place: it must not reach the kernel's.
-void machine_put_right(void);
+void state_restore(void);

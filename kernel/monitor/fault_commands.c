@@ -186,7 +186,7 @@ static void print_expect_lines(const struct fault *fault)
 }
 
 /// The same for programs, a line each: what is due, what came, the verdict.
-static void print_machine_lines(const struct fault *fault, const struct outcome *outcome)
+static void print_program_lines(const struct fault *fault, const struct outcome *outcome)
 {
     static const char *const verdicts[] = {"pass", "fail", "known", "skip"};
     print_expect_lines(fault);
@@ -233,7 +233,7 @@ static void raise(const char *name, enum risk risk)
     const struct outcome *outcome = fault_run(fault, risk);
     fault_print_traps(outcome, TRAPS_LIMIT);
     fault_print_verdict(fault, outcome);
-    print_machine_lines(fault, outcome);
+    print_program_lines(fault, outcome);
     if (outcome->verdict == FAIL)
         command_failed();
 }

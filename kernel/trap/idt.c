@@ -13,7 +13,7 @@ static unsigned gate_dpl(unsigned vector)
     return vector == VECTOR_BP || vector == VECTOR_OF || vector == VECTOR_USER ? 3 : 0;
 }
 
-/// Write the gate of @vector, which may be in use: machine.c makes the table anew. Keep to one
+/// Write the gate of @vector, which may be in use: faults/state.c makes the table anew. Keep to one
 /// store a field. An initializer would clear the gate first, and an NMI find it so.
 static void set_gate(unsigned vector, uint64_t stub)
 {

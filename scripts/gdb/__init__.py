@@ -15,15 +15,15 @@ for setting in (
 ):
     gdb.execute(f"set {setting}")
 
-from . import (  # noqa: E402, F401
+from . import session  # noqa: E402, F401
+from .commands import (  # noqa: E402, F401
     frame_picture,
-    frames,
     idt,
     raise_fault,
     regs_of_trap,
-    session,
     step_stub,
     tell,
     traps,
     walk,
 )
+from .frame import frames  # noqa: E402, F401

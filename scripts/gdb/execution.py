@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import gdb
 
-from . import idt
-from .frames import STOPS, location
+from .commands import idt
+from .frame.frames import STOPS, location
+from .frame.symbols import address
+from .frame.trap import on_path, register
 from .serial_line import SERIAL
-from .symbols import address
-from .trap import on_path, register
 
 # TCG sometimes executes nothing on a step; an instruction may also be its own successor.
 _STEP_ATTEMPTS = 3

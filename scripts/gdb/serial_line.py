@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 
 import gdb
 
-from .frames import STOPS
+from .frame.frames import STOPS
 
 PROMPT = "barestub> "
 _CONTROL = re.compile(r"\r|\x1b\[[0-9;]*[A-Za-z]")

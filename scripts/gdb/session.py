@@ -7,11 +7,13 @@ from contextlib import contextmanager
 
 import gdb
 
-from . import catalogue, machine, raise_fault
+from . import execution
 from .command import say
-from .frames import FILTER, STOPS, location
+from .commands import raise_fault
+from .frame import catalogue
+from .frame.frames import FILTER, STOPS, location
+from .frame.symbols import address
 from .serial_line import SERIAL
-from .symbols import address
 
 _COMMANDS = """\
 Barestub in QEMU. Lines behind a bar are the kernel's own words.
@@ -63,7 +65,7 @@ def _errors_told() -> Iterator[None]:
 def at_kernel() -> None:
     """Stop where the kernel proper begins."""
     gdb.write(_COMMANDS)
-    machine.run_to(address("kmain"))
+    execution.run_to(address("kmain"))
     gdb.write(location(gdb.newest_frame()))
 
 
@@ -81,7 +83,7 @@ def in_recording(name: str) -> None:
     with _errors_told():
         fault = catalogue.find(name)
         raise_fault.announce(fault)
-        machine.run_to(fault.code)
+        execution.run_to(fault.code)
         raise_fault.run_to_trap(fault)
         gdb.write(location(gdb.newest_frame()))
 

@@ -13,7 +13,7 @@ from lint.checks.finding import Finding, Group, group
 from lint.errors import CannotRun
 from lint.load.sources import Source, load
 from lint.report import people, programs
-from lint.report.picture import Painter
+from lint.report.painter import Painter
 
 CLEAN, FINDINGS, CANNOT_RUN, PARTIAL = 0, 1, 2, 3
 

@@ -49,7 +49,7 @@ fault   3, "pf-user-resume-rep", "REP STOSB, completed on a page now mapped"
 .wrong: done    1
 expect  PF, .here, code PF_U | PF_W, cr2 NEXT_PAGE, repair .map
 
-; The same frame twice; kernel/faults/machine.c unmaps it afterwards.
+; The same frame twice; kernel/faults/state.c unmaps it afterwards.
 routine .map
         cmp     qword [rdi + REGS_RCX], 5
         jne     .not_yet

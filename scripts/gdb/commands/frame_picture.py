@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gdb
 
-from . import picture, trap
-from .command import Command, say
+from ..command import Command, say
+from ..draw import stack
+from ..frame import trap
 
 
 class FramePicture(Command):
@@ -26,7 +27,7 @@ class FramePicture(Command):
             say(f"No trap is in progress here. RSP is {rsp:#x}, mod 16 = {rsp % 16}.")
             say(f"If one came now within this ring, the CPU would push from {rsp & ~15:#x} down.")
             return
-        for line in picture.headline(found) + picture.draw(found):
+        for line in stack.headline(found) + stack.draw(found):
             say(line)
         if not trap.on_path(frame):
             say(f"  below it the stack of C, which runs now: RSP {trap.register(frame, 'rsp'):#x}")

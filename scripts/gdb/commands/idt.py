@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import gdb
 
-from . import path, symbols, words
-from .command import Command, say
-from .manuals import CONSTANTS, VECTORS, short, title, vector_of
+from ..command import Command, say
+from ..draw import words
+from ..frame import path, symbols
+from ..frame.manuals import CONSTANTS, VECTORS, short, title, vector_of
 
 _TYPES = {0xE: "interrupt gate", 0xF: "trap gate"}
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gdb
 
-from . import catalogue, machine, path, symbols, trap, words
-from .catalogue import Fault
-from .command import Command, say
-from .frames import location
-from .manuals import title
-from .serial_line import SERIAL
+from .. import execution
+from ..command import Command, say
+from ..draw import words
+from ..frame import catalogue, path, symbols, trap
+from ..frame.catalogue import Fault
+from ..frame.frames import location
+from ..frame.manuals import title
+from ..serial_line import SERIAL
 
 
 def start(fault: Fault) -> None:
@@ -17,16 +19,16 @@ def start(fault: Fault) -> None:
     that does, or at the first one if the code does not tell which does."""
     SERIAL.require_input()
     announce(fault)
-    machine.type_at_prompt(f"raise {fault.name}")
-    if machine.run_to(fault.code, symbols.address("line_read")) != fault.code:
-        raise machine.Stopped("The kernel did not run it, and says why.")
+    execution.type_at_prompt(f"raise {fault.name}")
+    if execution.run_to(fault.code, symbols.address("line_read")) != fault.code:
+        raise execution.Stopped("The kernel did not run it, and says why.")
     run_to_trap(fault)
 
 
 def _run_or_miss(address: int) -> None:
     """Run to @address; the monitor's prompt means that the fault is over."""
-    if machine.run_to(address, symbols.address("line_read")) != address:
-        raise machine.Stopped("No such trap came: the kernel says what did.")
+    if execution.run_to(address, symbols.address("line_read")) != address:
+        raise execution.Stopped("No such trap came: the kernel says what did.")
 
 
 def run_to_trap(fault: Fault) -> None:
@@ -39,7 +41,7 @@ def run_to_trap(fault: Fault) -> None:
 def run_to_stub(fault: Fault) -> None:
     """Go on from where start() has stopped to the first instruction of the stub."""
     if catalogue.trapping_instruction(fault) is not None:
-        machine.step()
+        execution.step()
         if trap.on_path(gdb.newest_frame()):
             return
     if fault.first is None:

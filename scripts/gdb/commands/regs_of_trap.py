@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import gdb
 
-from . import picture, symbols, trap, words
-from .command import Command, say
-from .manuals import VECTORS, short, title
+from ..command import Command, say
+from ..draw import stack, words
+from ..frame import symbols, trap
+from ..frame.manuals import VECTORS, short, title
 
 
 def _in_words(name: str, value: int) -> str:
@@ -38,7 +39,7 @@ class RegsOfTrap(Command):
         if found is None:
             raise gdb.GdbError("No trap is in progress here.")
         interrupted = found.interrupted()
-        for line in picture.headline(found):
+        for line in stack.headline(found):
             say(line)
         for name in ("rip", "cs", "rflags", "rsp", "ss"):
             value = trap.register(interrupted, "eflags" if name == "rflags" else name)

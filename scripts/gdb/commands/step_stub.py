@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import gdb
 
-from . import catalogue, machine, path, picture, raise_fault, steps, trap
-from .command import Command, say
-from .frames import STOPS, location
-from .manuals import title, vector_of
-from .steps import Moment
+from .. import execution
+from ..command import Command, say
+from ..draw import stack, steps
+from ..draw.steps import Moment
+from ..frame import catalogue, path, trap
+from ..frame.frames import STOPS, location
+from ..frame.manuals import title, vector_of
+from . import raise_fault
 
 
 class _Session:
@@ -31,9 +34,9 @@ class _Session:
         lines = []
         if steps.is_next(self.before, after):
             did = steps.effect(self.before, after) or "no change"
-            lines.append(f"{picture.instruction(self.before.pc)}: {did}")
+            lines.append(f"{stack.instruction(self.before.pc)}: {did}")
         self.before = after
-        lines += picture.draw(after.trap)
+        lines += stack.draw(after.trap)
         return "\n".join(lines) + "\n" + location(frame)
 
 
@@ -70,11 +73,11 @@ class StepStub(Command):
             raise_fault.run_to_stub(fault)
         else:
             say(f"Waiting for {title(vector)}.")
-            machine.run_to(path.stub(vector))
+            execution.run_to(path.stub(vector))
         if self.session:
             self.session.end()
         self.session = _Session(argument)
-        for line in picture.headline(self.session.before.trap):
+        for line in stack.headline(self.session.before.trap):
             say(line)
         gdb.write(self.session.show(gdb.newest_frame()))
 
@@ -82,10 +85,10 @@ class StepStub(Command):
         """Take the next step, C as one. Behind the last one there is nothing to repeat."""
         frame = gdb.newest_frame()
         if steps.is_call(frame.pc()):
-            machine.run_call()
+            execution.run_call()
             gdb.write(self.session.show(gdb.newest_frame()))
             return
-        machine.step()
+        execution.step()
         frame = gdb.newest_frame()
         if trap.on_path(frame):
             gdb.write(self.session.show(frame))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from . import machine
-from .command import Command
-from .serial_line import SERIAL
-from .symbols import address
+from .. import execution
+from ..command import Command
+from ..frame.symbols import address
+from ..serial_line import SERIAL
 
 
 class Tell(Command):
@@ -18,8 +18,8 @@ class Tell(Command):
 
     def run(self, argument: str) -> None:
         SERIAL.require_input()
-        machine.type_at_prompt(argument)
-        machine.run_to(address("line_read"))
+        execution.type_at_prompt(argument)
+        execution.run_to(address("line_read"))
 
 
 Tell()

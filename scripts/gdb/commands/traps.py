@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import gdb
 
-from . import symbols, trap
-from .command import Command, say
-from .manuals import CONSTANTS, VECTORS, short
-from .picture import clipped
+from ..command import Command, say
+from ..draw.stack import clipped
+from ..frame import symbols, trap
+from ..frame.manuals import CONSTANTS, VECTORS, short
 
 
 def _taken() -> list[gdb.Value]:

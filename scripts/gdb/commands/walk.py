@@ -7,13 +7,16 @@ from collections.abc import Callable
 
 import gdb
 
-from . import catalogue, machine, picture, raise_fault, steps, symbols, trap
-from .command import Command, say
-from .frames import location
-from .manuals import CONSTANTS as X86
-from .manuals import short, title
-from .steps import Moment
-from .trap import GENERAL, register
+from .. import execution
+from ..command import Command, say
+from ..draw import stack, steps
+from ..draw.steps import Moment
+from ..frame import catalogue, symbols, trap
+from ..frame.frames import location
+from ..frame.manuals import CONSTANTS as X86
+from ..frame.manuals import short, title
+from ..frame.trap import GENERAL, register
+from . import raise_fault
 
 
 def _registers(frame: gdb.Frame) -> dict[str, int]:
@@ -51,7 +54,7 @@ class _Walk:
 
     def _picture(self, moment: Moment) -> None:
         say()
-        for line in picture.draw(moment.trap):
+        for line in stack.draw(moment.trap):
             say(line)
 
     def _before(self) -> None:
@@ -64,7 +67,7 @@ class _Walk:
         moment = Moment.now()
         vector = moment.trap.vector
         self._title(f"The CPU takes gate {vector}, {title(vector)}, and pushes its frame")
-        for line in picture.headline(moment.trap):
+        for line in stack.headline(moment.trap):
             say(line)
         self._picture(moment)
         return moment
@@ -74,7 +77,7 @@ class _Walk:
         say(steps.header())
         began = time.monotonic()
         while not is_end(moment):
-            machine.step()
+            execution.step()
             self.steps += 1
             after = Moment.now()
             if after is None or steps.is_return(moment.pc):
@@ -89,7 +92,7 @@ class _Walk:
     def _c(self, moment: Moment) -> Moment:
         """Run the call as one step."""
         self._title(f"C: trap_dispatch((struct regs *){moment.trap.regs:#x})")
-        machine.run_call()
+        execution.run_call()
         after = Moment.now()
         say(f"The handler of {short(moment.trap.vector)} has returned. In the frame it changed:")
         changed = False

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import gdb
 
-from . import symbols, words
-from .command import WIDTH
-from .manuals import CONSTANTS, short, title
-from .trap import ENTRY, FIXUP, Slot, Trap, register
+from ..command import WIDTH
+from ..frame import symbols
+from ..frame.manuals import CONSTANTS, short, title
+from ..frame.trap import ENTRY, FIXUP, Slot, Trap, register
+from . import words
 
 _NASM = {"QWORD PTR": "qword", "DWORD PTR": "dword", "0xfffffffffffffff0": "-16"}
 _BORDER = "                   +------------------+"

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 import gdb
 
-from . import machine, path, picture, symbols, trap
-from .manuals import short
-from .trap import Slot, Trap
+from .. import execution
+from ..frame import path, symbols, trap
+from ..frame.manuals import short
+from ..frame.trap import Slot, Trap
+from . import stack
 
 # What instructions are for that leave the slots alone.
 _PURPOSES = {
@@ -63,12 +65,12 @@ def effect(before: Moment, after: Moment) -> str:
     gone = [slot.name for address, slot in before.slots.items() if address not in after.slots]
     if gone:
         return f"- {', '.join(gone)}"
-    return _PURPOSES.get(picture.instruction(before.pc), "")
+    return _PURPOSES.get(stack.instruction(before.pc), "")
 
 
 def row(pc: int, rsp: int, did: str) -> str:
     """Return one line on the instruction at @pc, which left RSP at @rsp."""
-    text = f"  {symbols.place(pc):<13} {picture.instruction(pc):<29} {rsp & 0xFFFF:04x}"
+    text = f"  {symbols.place(pc):<13} {stack.instruction(pc):<29} {rsp & 0xFFFF:04x}"
     return f"{text} {rsp % 16}  {did}".rstrip()
 
 
@@ -81,15 +83,15 @@ def is_next(before: Moment, after: Moment) -> bool:
     """Whether one instruction leads from @before to @after, C being one."""
     if before.trap.top != after.trap.top or is_return(before.pc):
         return False
-    jumps = picture.instruction(before.pc).startswith("j")
-    return jumps or after.pc == machine.behind(before.pc)
+    jumps = stack.instruction(before.pc).startswith("j")
+    return jumps or after.pc == execution.behind(before.pc)
 
 
 def is_return(pc: int) -> bool:
     """Whether the instruction at @pc leaves the path: IRETQ."""
-    return picture.instruction(pc) == "iretq"
+    return stack.instruction(pc) == "iretq"
 
 
 def is_call(pc: int) -> bool:
     """Whether the instruction at @pc is the call of trap_dispatch()."""
-    return path.contains(pc) and picture.instruction(pc).startswith("call")
+    return path.contains(pc) and stack.instruction(pc).startswith("call")

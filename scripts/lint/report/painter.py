@@ -1,4 +1,4 @@
-"""Pictures for people: the instructions around a spot, and the stack at that moment."""
+"""The painter of what people see: the instructions around a spot, and the stack at that moment."""
 
 from __future__ import annotations
 

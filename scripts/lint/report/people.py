@@ -13,7 +13,7 @@ from lint.checks.finding import SEVERITIES, Group
 from lint.checks.rules import RULES
 from lint.engine.trace import Entry
 from lint.load.mangling import readable
-from lint.report.picture import Painter
+from lint.report.painter import Painter
 
 WIDTH = 100
 MOST_NAMED, MOST_LINES = 4, 8

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from lint.checks.finding import Group
 from lint.checks.rules import RULES
 from lint.report.people import Summary
-from lint.report.picture import Painter
+from lint.report.painter import Painter
 
 LEVELS = {"ERROR": "error", "ABI": "error", "LATENT": "warning", "INFO": "note"}
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
