@@ -6,7 +6,7 @@
 #include "cpu/x86.h"
 #include "faults/deviations.h"
 #include "faults/faults.h"
-#include "faults/trap_line.h"
+#include "faults/program_lines.h"
 #include "lib/minimum.h"
 #include "lib/print.h"
 #include "lib/string.h"
@@ -73,40 +73,6 @@ static void print_expected(const struct expectation *expected)
     struct expected_register due;
     for (unsigned i = 0; expected_register(expected, i, &due); i++)
         print("            %s 0x%lx\n", due.name, due.value);
-}
-
-static void print_expect_line(const struct fault *fault, const struct expectation *expected)
-{
-    print("expect: name=%s ring=%u vector=%u", fault->name, fault->ring, expected->vector);
-    if (expected->flags & EXPECT_INTERRUPTED) {
-        print(" interrupted=1\n");
-        return;
-    }
-    if (expected->flags & EXPECT_UNDELIVERED) {
-        print(" undelivered=1\n");
-        return;
-    }
-    print(expected->flags & EXPECT_CODE ? " error=0x%x" : " error=none", expected->error_code);
-    if (!(expected->flags & EXPECT_ANYWHERE))
-        print(" rip=0x%lx", expected->rip);
-    if (expected->flags & EXPECT_CR2)
-        print(" cr2=0x%lx", expected->cr2);
-    if (expected->flags & EXPECT_DR6)
-        print(" dr6=0x%lx", expected->dr6);
-    if (expected->flags & EXPECT_CS)
-        print(" cs=0x%x", expected->cs);
-    if (expected->flags & EXPECT_SS)
-        print(" ss=0x%x", expected->ss);
-    if (expected->flags & EXPECT_RSP)
-        print(" rsp=0x%lx", expected->rsp);
-    if (expected->rflags_set)
-        print(" rflags_set=0x%lx", expected->rflags_set);
-    if (expected->rflags_clear)
-        print(" rflags_clear=0x%lx", expected->rflags_clear);
-    struct expected_register due;
-    for (unsigned i = 0; expected_register(expected, i, &due); i++)
-        print(" %s=0x%lx", due.name, due.value);
-    print("\n");
 }
 
 static void print_seen(const struct record *seen)
@@ -182,7 +148,7 @@ static void print_expect_lines(const struct fault *fault)
 {
     const struct expectation *expected = NULL;
     while ((expected = fault_expectation(fault, expected)))
-        print_expect_line(fault, expected);
+        expect_line_print(fault, expected);
 }
 
 /// The same for programs, a line each: what is due, what came, the verdict.

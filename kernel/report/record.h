@@ -6,8 +6,9 @@
 
 #include "trap/regs.h"
 
-/// Who asked for the trap: an exception of the CPU, an instruction (INT n, INT3, INTO), a device.
-enum origin { ORIGIN_CPU, ORIGIN_INT, ORIGIN_IRQ };
+/// Who asked for the trap: an exception of the CPU, an instruction (INT n, INT3, INTO), a device;
+/// or a signal of Linux has told of it, which does not say.
+enum origin { ORIGIN_CPU, ORIGIN_INT, ORIGIN_IRQ, ORIGIN_UNKNOWN };
 
 struct record {
     struct regs regs;

@@ -16,19 +16,13 @@ enum native_constant {
 #undef CONSTANT
 #undef NOTE
 
-/// One trap as the signal context has it.
-struct native_trap {
-    uint64_t vector, error_code, cr2, dr6;
-    struct regs regs; ///< what is in the context; with the kernel's selectors
-};
-
 /// What a child process leaves of one entry, in memory that it shares with its parent.
 struct native_outcome {
     size_t count;
-    struct native_trap traps[TRAPS_LIMIT];
-    uint64_t result;         ///< what the code itself found: 0 is right
-    bool ended;              ///< the code came to its end, or its last trap abandons it
-    const char *unsupported; ///< why this process cannot give it what it needs, or null
+    struct record traps[TRAPS_LIMIT]; ///< as the signal contexts have them
+    uint64_t result;                  ///< what the code itself found: 0 is right
+    bool ended;                       ///< the code came to its end, or its last trap abandons it
+    const char *unsupported;          ///< why this process cannot give it what it needs, or null
 };
 
 /// Lay out the pages and segments that the entries rely on, and adapt their code to them: in each

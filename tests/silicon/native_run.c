@@ -63,10 +63,12 @@ static uint64_t error_code(const mcontext_t *context)
             copy(rdx, RDX) copy(rcx, RCX) copy(rax, RAX) copy(rip, RIP) copy(rflags, EFL)          \
                 copy(rsp, RSP)
 
-/// The context as the kernel has it on its stack.
+/// The context as the kernel has it on its stack, with the kernel's selectors.
 static struct regs regs_of(const mcontext_t *context)
 {
-    struct regs regs = {.cs = native_selector(saved_cs(context)),
+    struct regs regs = {.vector = (uint32_t)context->gregs[REG_TRAPNO],
+                        .error_code = error_code(context),
+                        .cs = native_selector(saved_cs(context)),
                         .ss = native_selector(saved_ss(context))};
 #define TO_REGS(field, name) regs.field = (uint64_t)context->gregs[REG_##name];
     REGISTERS(TO_REGS)
@@ -75,14 +77,15 @@ static struct regs regs_of(const mcontext_t *context)
 }
 
 /// Linux tells of DR6 only whether BS was set, as the signal's code.
-static struct native_trap take(const siginfo_t *signal, const mcontext_t *context)
+static struct record take(const siginfo_t *signal, const mcontext_t *context)
 {
-    return (struct native_trap){
-        .vector = (uint64_t)context->gregs[REG_TRAPNO],
-        .error_code = error_code(context),
+    const struct vector_info *info = vector_info((unsigned)context->gregs[REG_TRAPNO]);
+    return (struct record){
         .regs = regs_of(context),
         .cr2 = (uint64_t)context->gregs[REG_CR2],
         .dr6 = signal->si_signo == SIGTRAP && signal->si_code == TRAP_TRACE ? DR6_BS : 0,
+        .origin = ORIGIN_UNKNOWN,
+        .code_pushed = info && info->has_error_code,
     };
 }
 
@@ -111,11 +114,12 @@ static void enter(mcontext_t *context)
 static void on_trap(const siginfo_t *signal, mcontext_t *context)
 {
     const struct expectation *expected = fault_expected_trap(running, outcome->count);
-    struct native_trap trap = take(signal, context);
+    struct record trap = take(signal, context);
     if (outcome->count < TRAPS_LIMIT)
         outcome->traps[outcome->count] = trap;
     outcome->count++;
-    if (expected == NULL || expected->vector != trap.vector || expected->flags & EXPECT_ABANDON) {
+    if (expected == NULL || expected->vector != trap.regs.vector ||
+        expected->flags & EXPECT_ABANDON) {
         outcome->ended = true;
         leave();
     }

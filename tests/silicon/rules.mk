@@ -19,7 +19,7 @@ $(SILICON)/fuzz-objects: FORCE
 	$(call write_if_changed,"$(STUBS)")
 
 NATIVE_OBJECTS := $(patsubst %,$(SILICON)/%.c.o,native native_kernel native_run native_segments \
-	native_world catalogue)
+	native_world catalogue program_lines vectors print)
 CATALOGUE := $(filter $(BUILD)/tests/faults/% $(OWN)/%,$(OBJECTS))
 
 # Entries of ring 0 name symbols of the kernel, and do not run here.
@@ -28,12 +28,8 @@ $(SILICON)/native: $(NATIVE_OBJECTS) $(CATALOGUE) tests/silicon/native.ld $(BUIL
 	@$(HOST_CC) $(HOST_LDFLAGS) $(STRICT_LINK:%=-Wl,%) -Wl,-Ttext-segment=0x10000000,--unresolved-symbols=ignore-all \
 		-T tests/silicon/native.ld -o $@ $(NATIVE_OBJECTS) $(CATALOGUE)
 
-$(SILICON)/%.c.o: tests/silicon/%.c tests/silicon/rules.mk
-	@mkdir -p $(@D)
-	@echo '  CC    $<'
-	@$(HOST_CC) $(HOST_CFLAGS) $(STRICT) -MMD -MP -c -o $@ $<
-
-$(SILICON)/%.c.o: kernel/faults/%.c tests/silicon/rules.mk
+vpath %.c tests/silicon kernel/faults kernel/trap kernel/lib
+$(SILICON)/%.c.o: %.c tests/silicon/rules.mk
 	@mkdir -p $(@D)
 	@echo '  CC    $<'
 	@$(HOST_CC) $(HOST_CFLAGS) $(STRICT) -MMD -MP -c -o $@ $<
