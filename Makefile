@@ -134,7 +134,7 @@ test: ## run all tests, or K="...", or EMU=kvm; JUnit XML in build/junit.xml
 		$(if $(IS_X86_64),$(SILICON)/fuzz $(SILICON)/native $(INPUT_FUZZERS))
 	$(PYTHON) -m pytest -c tests/pytest.ini --rootdir=. -n 2 --junitxml=$(BUILD)/junit.xml \
 		$(if $(K),-k $(call quote,$(value K))) \
-		tests$(if $(filter kvm,$(EMU)),/test_kvm.py tests/test_kvm_faults.py)
+		tests$(if $(filter kvm,$(EMU)),/machines/test_kvm.py tests/machines/test_kvm_faults.py)
 
 truth: ## raise the catalogue, print what is new: EMU=, QEMU=PATH, BOCHS=PATH, RECORD=1, CASE=NAME
 	@$(DEPS) kernel image $(TRUTH_DEPS)

@@ -1,6 +1,6 @@
 ; A complete interrupt path that keeps the contract: SWAPGS, the paranoid way for NMI and #MC, an
-; error code that is not there. tests/test_stublint.py breaks it by one -D at a time, and expects
-; stublint to name what is broken.
+; error code that is not there. test_stublint.py breaks it by one -D at a time, and expects stublint
+; to name what is broken.
 
 extern handler
 

@@ -1,6 +1,6 @@
 // The ring 3 entries of the catalogue as a Linux process may run them: the very objects that the
 // kernel links, on the host's own CPU. Prints the lines that the monitor's `raise` prints for
-// programs; tests/test_native.py holds them against each other.
+// programs; tests/machines/test_native.py holds them against each other.
 #include <cpuid.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -45,7 +45,7 @@ def _pytest(build: Path, *arguments: str) -> str:
 
 def static(tree: Tree, _catch: Catch | None = None) -> str:
     """The tests that read the ELF file."""
-    return _pytest(tree.make("barestub.elf").parent, "test_stubs.py")
+    return _pytest(tree.make("barestub.elf").parent, "path/test_stubs.py")
 
 
 def fuzz(tree: Tree, _catch: Catch | None = None) -> str:
@@ -80,7 +80,7 @@ def check_all(tree: Tree) -> str:
 def unwind(tree: Tree) -> str:
     """GDB's unwinder, at every instruction of a few traps."""
     iso = tree.make("barestub.iso")
-    return _pytest(iso.parent, "test_unwind.py", "-k", "gp-int13 or state-user or unusual")
+    return _pytest(iso.parent, "path/test_unwind.py", "-k", "gp-int13 or state-user or unusual")
 
 
 CHECKS: dict[str, Callable[[Tree, Catch], str]] = {

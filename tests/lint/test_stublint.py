@@ -285,5 +285,5 @@ def test_the_command_says_so_when_it_cannot_run(tmp_path: Path) -> None:
 def test_every_rule_on_stubs_is_seen_red() -> None:
     from test_stublint_gates import SEEN_RED
 
-    in_tables = {"table-short"}  # tests/test_stublint_coverage.py
+    in_tables = {"table-short"}  # tests/lint/test_stublint_coverage.py
     assert {bug.rule for bug in BUGS} | SEEN_RED | in_tables == set(RULES)
