@@ -74,6 +74,10 @@ isr14:  cld
 global isr%1:function
 isr%1:  push    qword 0
         push    qword %1
+    %ifdef DESIGN_CALL_NEXT             ; RIP the old way
+        call    .here
+.here:  lea     rsp, [rsp + 8]
+    %endif
         jmp     entry
 %endmacro
 
@@ -108,6 +112,7 @@ set_gs: push    rbx
         ret
 %endif
 
+global entry:function
 entry:
 %ifdef DESIGN_SWAPS_BACK                ; GS is needed for one word only; C does not use it
         swap_gs_from_ring3 24
@@ -137,10 +142,6 @@ entry:
 .kernel:
 %elifdef DESIGN_NO_SWAPGS               ; ring 3 does not exist, or cannot change GS
         mov     rax, [gs:0]
-%elifdef DESIGN_CALL_NEXT               ; RIP the old way
-        call    .here
-.here:  mov     rax, [rsp]
-        lea     rsp, [rsp + 8]
 %elifdef DESIGN_EXTERN                  ; a variable of another object
 extern  buffer_size, buffer
         mov     rcx, [buffer_size]
