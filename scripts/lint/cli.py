@@ -8,8 +8,9 @@ import sys
 import time
 
 from lint.checks import allow
+from lint.checks.causes import groups_of
 from lint.checks.contract import Contract, Options
-from lint.checks.finding import Finding, Group, group
+from lint.checks.finding import Finding, Group
 from lint.errors import CannotRun
 from lint.load.sources import Source, load
 from lint.report import people, programs
@@ -126,7 +127,7 @@ def lint(options: argparse.Namespace) -> int:
         contract = Contract(source.image, _contract_options(options, source))
         findings = source.findings + contract.check(source.entries)
         counted, allowed = allow.split(findings, allowances)
-        groups = group(counted) + _allowed_groups(allowed)
+        groups = groups_of(counted) + _allowed_groups(allowed)
         contract.locate(groups)
         coverage = contract.coverage(source.entries)
         allow.leave_out(coverage, allowances)
@@ -152,7 +153,7 @@ def _contract_options(options: argparse.Namespace, source: Source) -> Options:
 def _allowed_groups(allowed: list[tuple[Finding, str]]) -> list[Group]:
     groups = []
     for reason in dict.fromkeys(reason for _, reason in allowed):
-        for made in group([finding for finding, why in allowed if why == reason]):
+        for made in groups_of([finding for finding, why in allowed if why == reason]):
             made.reason = reason
             groups.append(made)
     return groups

@@ -29,3 +29,23 @@ __attribute__((interrupt)) void timer_interrupt_handler(struct frame *frame)
 {
     gentle(frame);
 }
+
+#ifdef CALLS
+__attribute__((interrupt)) void double_fault_handler(struct frame *frame, uint64_t code)
+{
+    report(frame, code);
+}
+#endif
+
+#ifdef WRONG_PARAMETERS
+// Each is declared as the other should be.
+__attribute__((interrupt)) void general_protection_handler(struct frame *frame)
+{
+    report(frame, 0);
+}
+
+__attribute__((interrupt)) void overflow_handler(struct frame *frame, uint64_t code)
+{
+    report(frame, code);
+}
+#endif

@@ -59,7 +59,11 @@ isr%1:
         BUG     CODE_WRONG, mov qword [rsp], 5
     %endif
     %if has_dummy
+        %ifdef BUG_DUMMY_BY_SUB
+        sub     rsp, 8
+        %else
         push    qword 0
+        %endif
     %endif
     %ifdef BUG_SIGN_EXTENDED
         %if number > 127
@@ -161,7 +165,6 @@ entry:
     %elifndef BUG_SWAPGS_NEVER
         test    byte [rsp + 24], 3      ; cs
         jz      .from_kernel
-        BUG     SWAPGS_INTERRUPTIBLE, sti
         swapgs
 .from_kernel:
     %endif
@@ -182,6 +185,9 @@ entry:
         mov     rbx, rsp
         and     rsp, -16
         BUG     MISALIGNED, sub rsp, 8
+        BUG     MISALIGNED_SAVE, sub rsp, 24
+        BUG     MISALIGNED_SAVE, call handler
+        BUG     MISALIGNED_SAVE, movaps [rsp], xmm0
         call    handler
     %ifdef BUG_RETURNS_RSP
         mov     rsp, rax
@@ -191,12 +197,14 @@ entry:
         mov     rsp, rbx
     %endif
         BUG     HALTS, hlt
+        BUG     POPPED_TOO_FEW, push rax
         restore
     %ifdef BUG_SWAPGS_ALWAYS
         swapgs
     %elifndef BUG_SWAPGS_NEVER
         test    byte [rsp + 24], 3
         jz      .to_kernel
+        BUG     SWAPGS_INTERRUPTIBLE, sti
         UNLESS  SWAPGS_ONCE, swapgs
 .to_kernel:
     %endif

@@ -17,11 +17,13 @@ from lint.architecture import (
     RFLAGS_DF,
     VECTORS_WITH_CODE,
 )
+from lint.checks.causes import without_consequences
 from lint.checks.context import Context
 from lint.checks.coverage import Coverage, Record, Surveyor
 from lint.checks.cross import check_codes, check_shapes, check_vectors, frame_shifts
 from lint.checks.fields import check_fields
 from lint.checks.finding import Finding, Group
+from lint.checks.fixes import Fixer
 from lint.checks.one_run import check
 from lint.checks.rules import RULES
 from lint.engine.callee import Judge
@@ -32,7 +34,6 @@ from lint.engine.trace import Entry, Moment, Trace
 from lint.engine.values import Variant
 from lint.engine.vectors_in_c import VectorUse
 from lint.load.image import Image
-from lint.load.mangling import is_mangled
 
 BOTH_FLAGS = RFLAGS_DF | RFLAGS_AC
 
@@ -57,9 +58,6 @@ ANYWHERE = (NMI, MACHINE_CHECK)
 # Rules that name a frame of the wrong size by what comes of it at the return.
 OFF_FRAME = ("dummy-code-missing", "dummy-code-extra", "code-not-dropped", "code-dropped-twice",
              "return-off-frame")  # fmt: skip
-
-# What a test of a shifted CS, and a shifted RSP, lead to.
-CONSEQUENCES = ("swapgs-missing", "swapgs-from-ring-0", "swapgs-unbalanced", "stack-misaligned")
 
 FEW = 4  # stubs are enough to see how a kernel tells ring 3
 
@@ -92,6 +90,7 @@ class Contract:
         self._runner = Runner(image, self.decoder, self._judge, selectors)
         self.runs = 0
         self._record = Record()
+        self._fixer = Fixer(image, self.decoder)
 
     def check(self, entries: list[Entry]) -> list[Finding]:
         """Return the findings for all @entries."""
@@ -113,7 +112,7 @@ class Contract:
         found += self._circumstances(usual)
         found += self._landing(entries)
         found += self._outgrown(usual, entries)
-        return list(_without_consequences(found))
+        return without_consequences(found)
 
     def coverage(self, entries: list[Entry]) -> Coverage:
         """Return what the runs of @entries have not looked at."""
@@ -121,9 +120,11 @@ class Contract:
         return Surveyor(self._image, self.decoder, flow, self._record).survey(entries)
 
     def locate(self, groups: list[Group]) -> None:
-        """Bring the first finding of each group to its very instruction, with the stack there:
-        findings on registers are made at the return, those on stores without a picture."""
+        """Say how to mend each group, and bring its first finding to its very instruction, with the
+        stack there: findings on registers are made at the return, those on stores without a
+        picture."""
         for group in groups:
+            self._fixer.mend(group)
             first = group.first
             if first.trace is None or first.moment is None:
                 continue
@@ -250,7 +251,7 @@ class Contract:
             found += check_shapes([trace], context.shifts)
             worse[trace.entry.vector] += [
                 finding
-                for finding in _without_consequences(found)
+                for finding in without_consequences(found)
                 if finding.severity in ("ERROR", "ABI")
                 and (finding.vector, finding.rule) not in broken
                 and not (misaligned_anyway and finding.rule == "stack-misaligned")
@@ -261,7 +262,7 @@ class Contract:
 
     def _no_code_frame(self, entry: Entry, worse: list[Finding]) -> Finding:
         rule, first = RULES["no-code-frame"], worse[0]
-        compiled = self._is_compiled(entry)  # then nothing can be done about it
+        compiled = self._fixer.is_compiled(entry.name, entry.address)  # then nothing can be done about it
         consequences = sorted({finding.rule for finding in worse})
         return Finding(
             rule.name,
@@ -274,10 +275,6 @@ class Contract:
             first.moment,
             first.trace,
         )
-
-    def _is_compiled(self, entry: Entry) -> bool:
-        debug = self._image.debug
-        return is_mangled(entry.name) or bool(debug and debug.function(entry.address))
 
     def _before_swapgs(
         self, entries: list[Entry], context: Context
@@ -352,14 +349,6 @@ class Contract:
     def _begins_with_endbr64(self, entry: Entry) -> bool:
         instruction = self.decoder.at(entry.address)
         return instruction is not None and instruction.mnemonic == "endbr64"
-
-
-def _without_consequences(found: list[Finding]) -> Iterator[Finding]:
-    """Yield @found without what follows from a frame that is a slot too short or too long."""
-    shifted = {f.vector for f in found if f.rule in ("dummy-code-missing", "dummy-code-extra")}
-    for finding in found:
-        if finding.vector not in shifted or finding.rule not in CONSEQUENCES:
-            yield finding
 
 
 def _drops_twice(trace: Trace) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lint.architecture import is_canonical
+from lint.architecture import GENERAL, is_canonical
 from lint.checks.context import PUSHES, Checks
 from lint.checks.finding import Finding
 from lint.checks.registers import RegisterChecks
@@ -150,6 +150,12 @@ class EndChecks(Checks):
                     "INFO" if name == "rip" else None,
                 )
 
+    def _are_all_shifted(self, moment: Moment) -> bool:
+        """Whether so many registers are wrong that the pops have begun in the wrong slot."""
+        before = self.trace.values.registers
+        wrong = [name for name in GENERAL if moment.registers[name] != before[name]]
+        return len(wrong) > len(GENERAL) // 2
+
     def _check_return_address(self, moment: Moment) -> Iterator[Finding]:
         trace = self.trace
         delta = moment.rsp - trace.frame_address
@@ -158,7 +164,9 @@ class EndChecks(Checks):
         at_rsp = self.slot_name(moment.word(moment.rsp) or 0)
         seen = f"{_distance(delta)}: it takes {at_rsp} for rip"
         a_code = has_code or moment.word(moment.rsp) == 0
-        if delta == 8 and moment.pc in self.context.twice and not shift:
+        if self._are_all_shifted(moment):
+            rule = "return-off-frame"
+        elif delta == 8 and moment.pc in self.context.twice and not shift:
             rule = "code-dropped-twice"
         elif a_code and delta == -8:
             rule = "dummy-code-extra" if shift == 8 else "code-not-dropped"

@@ -1,10 +1,11 @@
-"""A finding, and how findings of many vectors become one."""
+"""A finding, and a group of them that is told as one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 from lint.architecture import ranges
+from lint.checks.rules import RULES
 from lint.engine.trace import Moment, Trace
 
 SEVERITIES = ("ERROR", "ABI", "LATENT", "INFO")
@@ -23,11 +24,18 @@ class Finding:
     pc: int | None = None
     moment: Moment | None = None  # for the picture of the stack
     trace: Trace | None = None
+    fix: str = ""  # for the code at hand; that of the rule if empty
+    leads_to: set[str] = field(default_factory=set)  # rules that are broken in consequence
+
+    def fold(self, consequence: Finding) -> None:
+        """Note that @consequence comes of this."""
+        self.severity = min(self.severity, consequence.severity, key=SEVERITIES.index)
+        self.leads_to |= {consequence.rule, *consequence.leads_to}
 
 
 @dataclass
 class Group:
-    """The same finding in several vectors."""
+    """The same mistake in several vectors."""
 
     rule: str
     severity: str
@@ -35,6 +43,23 @@ class Group:
     due: str
     findings: list[Finding] = field(default_factory=list)
     reason: str | None = None  # why it is allowed, if it is
+    also: list[str] = field(default_factory=list)  # seen in other words
+
+    def take(self, other: Group) -> None:
+        """Add @other, which has the same cause."""
+        self.findings += other.findings
+        if other.seen != self.seen:
+            self.also.append(other.seen)
+
+    @property
+    def leads_to(self) -> list[str]:
+        """The rules that are broken in consequence."""
+        return sorted(set().union(*(finding.leads_to for finding in self.findings)))
+
+    @property
+    def fix(self) -> str:
+        """What to do."""
+        return self.first.fix or RULES[self.rule].fix
 
     @property
     def first(self) -> Finding:
@@ -71,16 +96,3 @@ class Group:
         noun = "vector" if len(vectors) == 1 else f"{len(vectors)} vectors:"
         return f"{noun} {ranges(vectors)}"
 
-
-def group(findings: list[Finding]) -> list[Group]:
-    """Return @findings with the same ones of different vectors put together, the worst first."""
-    groups: dict[tuple[str, str, str], Group] = {}
-    for finding in findings:
-        key = (finding.rule, finding.severity, finding.seen)
-        if key not in groups:
-            groups[key] = Group(finding.rule, finding.severity, finding.seen, finding.due)
-        groups[key].findings.append(finding)
-    order = {severity: index for index, severity in enumerate(SEVERITIES)}
-    return sorted(
-        groups.values(), key=lambda g: (order[g.severity], (g.vectors or [-1])[0], g.rule)
-    )

@@ -6,7 +6,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
-from lint.architecture import GENERAL, RFLAGS_FIXED
+from lint.architecture import GENERAL, RFLAGS_FIXED, RFLAGS_IF
 
 # Addresses that no image has; all canonical, the kernel's in the upper half.
 STACK_BASE = 0xFFFF9D0000100000
@@ -20,8 +20,8 @@ USER_STACK = 0x00007D0000000000
 
 WORD = 1 << 64
 
-# CF, PF, AF, ZF, SF, IF and OF: what a program may have as it likes.
-OTHER_FLAGS = 0xAD5
+# CF, PF, AF, ZF, SF and OF: what a program may have as it likes. IF is set in ring 3.
+OTHER_FLAGS = 0x8D5
 
 # One piece of noise for all runs; each sees it from another offset.
 _NOISE = random.Random(0).randbytes(2 * STACK_SIZE)
@@ -102,7 +102,9 @@ def make(variant: Variant, selectors: tuple[int, int, int, int]) -> Values:
         code=rng.randrange(0x100, 0x7FFF) | 1 << 15,
         rip=(KERNEL_CODE if kernel else USER_CODE) + rng.randrange(0x100, 0xF00),
         cs=kernel_cs if kernel else user_cs,
-        rflags=RFLAGS_FIXED | variant.flags | rng.getrandbits(12) & OTHER_FLAGS,
+        rflags=RFLAGS_FIXED | variant.flags | rng.getrandbits(12) & OTHER_FLAGS | (
+            0 if kernel and variant.seed % 2 else RFLAGS_IF
+        ),
         rsp=rsp,
         ss=kernel_ss if kernel else user_ss,
         top=top,

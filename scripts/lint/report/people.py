@@ -63,14 +63,17 @@ def _header(summary: Summary) -> Iterator[str]:
 def _group(group: Group, painter: Painter, brief: bool) -> Iterator[str]:
     rule, first = RULES[group.rule], group.first
     yield f"{group.severity} {group.rule}  {group.title()}"
-    yield from _field("seen", group.seen + (f", {group.when}" if group.when else ""))
+    more = f"; and {len(group.also)} more like this" if group.also else ""
+    yield from _field("seen", group.seen + (f", {group.when}" if group.when else "") + more)
+    if group.leads_to:
+        yield from _field("so also", ", ".join(group.leads_to))
     yield from _field("due", group.due)
     if first.pc is not None:
         where = [painter.place(pc) for pc in group.where[:4]]
         more = len(group.where) - len(where)
         yield from _field("at", ", ".join(where) + (f" and {more} more" if more else ""))
     if brief:
-        yield from _field("fix", rule.fix)
+        yield from _field("fix", group.fix)
         return
     if first.trace is not None and first.vector is not None:
         yield ""
@@ -82,7 +85,7 @@ def _group(group: Group, painter: Painter, brief: bool) -> Iterator[str]:
         yield from (f"      {line}" for line in stack)
     yield ""
     yield from _field("symptom", rule.symptom)
-    yield from _field("fix", rule.fix)
+    yield from _field("fix", group.fix)
     yield from _field("manual", rule.manual)
 
 

@@ -58,12 +58,14 @@ def _finding(group: Group, painter: Painter) -> dict[str, object]:
         "severity": group.severity,
         "vectors": group.vectors,
         "seen": group.seen,
+        "also": group.also,
+        "leads_to": group.leads_to,
         "when": group.when,
         "due": group.due,
         "at": [{"address": f"{pc:#x}", "place": painter.place(pc)} for pc in group.where],
         "code": painter.code(group.first),
         "stack": painter.stack(group.first),
-        "fix": rule.fix,
+        "fix": group.fix,
         "manual": rule.manual,
         "allowed": group.reason,
     }
@@ -94,7 +96,7 @@ def _result(summary: Summary, group: Group, painter: Painter) -> dict[str, objec
     result: dict[str, object] = {
         "ruleId": group.rule,
         "level": LEVELS[group.severity],
-        "message": {"text": f"{group.title()}: {group.seen}. {RULES[group.rule].fix}"},
+        "message": {"text": f"{group.title()}: {group.seen}. {group.fix}"},
         "locations": [_location(summary, painter, group.first.pc)],
         "partialFingerprints": {"stublint/v1": f"{group.rule}:{group.seen}"},
     }
