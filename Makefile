@@ -10,6 +10,13 @@ WERROR ?=
 STRICT := $(if $(WERROR),-Werror)
 STRICT_LINK := $(if $(WERROR),--fatal-warnings)
 
+# The monitor's words go by the environment: neither make nor the shell may read them. This must
+# stand in front of the first $(shell), to which make 4.4 exports all that a recipe would get.
+ifeq ($(origin RUN),command line)
+unexport RUN
+endif
+export RUN_WORDS := $(value RUN)
+
 # Anybody's own emulator in the place of the system's; a path is good from any directory.
 absolute = $(if $(findstring /,$(1)),$(abspath $(1)),$(1))
 override QEMU := $(call absolute,$(QEMU))
@@ -92,11 +99,6 @@ ISO := $(BUILD)/barestub.iso
 # Some systems have a CPU in the environment, which says something else.
 THEIR_CPU := $(if $(findstring command,$(origin CPU)),$(CPU))
 RUN_ISO := $(if $(value RUN),$(BUILD)/run.iso,$(ISO))
-# The monitor's words go by the environment: neither make nor the shell may read them.
-ifeq ($(origin RUN),command line)
-unexport RUN
-endif
-export RUN_WORDS := $(value RUN)
 
 # What `make lint` reads: the kernel named by ELF=, else a running one named in ARGS, else ours.
 THEIR_ELF := $(if $(findstring command,$(origin ELF)),$(ELF))
