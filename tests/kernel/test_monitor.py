@@ -80,7 +80,7 @@ def test_frame_draws_what_the_cpu_and_the_path_pushed(
     assert (value["ss"], value["rsp"]) == (record.ss, record.rsp)
     assert (value["cs"], value["rip"]) == (record.cs, record.rip + trap.instruction)
     before = record.registers["RFL"]
-    assert not saved_rflags.differences(value["rflags"], before, trap.vector)
+    assert not saved_rflags.differences(value["rflags"], before, trap.vector, record.software)
     assert value["vector"] & 0xFFFFFFFF == trap.vector
     assert value["error code"] == (record.error if trap.code == "the CPU" else 0)
     for name in GENERAL_REGISTERS:

@@ -5,6 +5,7 @@ RSP mod 16 is 8 below five slots, and 0 below six."""
 from __future__ import annotations
 
 import struct
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -56,11 +57,13 @@ def test_the_kernel_tells_it_right(iso: str, tmp_path: Path, symbols: dict[str, 
     # Without a screen: most of the instructions would be those that draw on it.
     with Qemu(iso, options=(*gdbstub.options(socket), "-vga", "none")) as machine:
         machine.wait_for(PROMPT)
-        for name in NAMES:
-            machine.type(f"raise {name}")
-        machine.type("poweroff")
+        # The stub stops the machine, which then takes no words: no trap comes before it is watched.
         with GdbStub(socket) as stub:
+            words = "\n".join([*(f"raise {name}" for name in NAMES), "poweroff"])
+            typist = threading.Thread(target=machine.type, args=(words,))
+            typist.start()
             seen = list(watch(stub, symbols["isr_0_DE"].address))
+            typist.join()
         machine.wait_exit()
 
     peek = symbols["peek"]  # the kernel's own faults, of which nobody is told

@@ -8,6 +8,7 @@ import struct
 from dataclasses import dataclass
 
 TIMEOUT = 10  # seconds, for the guest to reach a breakpoint
+ENDED = "QEMU has ended"
 READ_LIMIT = 2000  # bytes in one packet: QEMU's are 4 KiB, and a byte is two digits
 
 # Acknowledgements of ours, `$`, the text, `#` and two digits of checksum.
@@ -92,13 +93,19 @@ class GdbStub:
 
     def _send(self, packet: str) -> None:
         checksum = sum(packet.encode()) & 0xFF
-        self._socket.sendall(f"${packet}#{checksum:02x}".encode())
+        self._pass_on(f"${packet}#{checksum:02x}".encode())
+
+    def _pass_on(self, data: bytes) -> None:
+        try:
+            self._socket.sendall(data)
+        except (BrokenPipeError, ConnectionResetError):
+            raise Lost(ENDED) from None
 
     def _answer(self) -> str:
         while not (packet := PACKET.match(self._received)):
             self._received += self._receive()
         self._received = self._received[packet.end() :]
-        self._socket.sendall(b"+")
+        self._pass_on(b"+")
         return packet[1].decode()
 
     def _receive(self) -> bytes:
@@ -106,8 +113,10 @@ class GdbStub:
             data = self._socket.recv(65536)
         except TimeoutError:
             raise Lost(f"no breakpoint was reached within {TIMEOUT} s") from None
+        except ConnectionResetError:
+            raise Lost(ENDED) from None
         if not data:
-            raise Lost("QEMU has ended")
+            raise Lost(ENDED)
         return data
 
     def registers(self) -> Registers:

@@ -26,9 +26,10 @@ def _wrong(case: str, bit: str, saved: int) -> list[str]:
     return deviations.judge([{bit: RF}], [{"rflags": saved}], rows, here).wrong
 
 
-def differences(saved: int, before: int, vector: int) -> list[str]:
-    """Say what is wrong if a trap of @vector has saved @saved and RFLAGS was @before."""
-    if vector in FAULTS:
+def differences(saved: int, before: int, vector: int, software: bool = False) -> list[str]:
+    """Say what is wrong if a trap of @vector, by INT n with @software, has saved @saved and RFLAGS
+    was @before."""
+    if vector in FAULTS and not software:
         found = _wrong("rf-fault", "rflags_set", saved & RF)
     elif vector == NMI and not before & RF:
         found = _wrong("rf-nmi", "rflags_clear", saved & RF)
