@@ -119,9 +119,14 @@ interrupted TIMER
 ; The timer waits while IF is clear: not before the first trap, and before the second one.
 fault   0, "irq-timer-between", "the timer's interrupt between two traps"
         int3
-.first: sti
-        hlt
+.first: kernel_call timer_ticks
+        mov     rbx, rax
+.wait:  sti
+        hlt                             ; an NMI ends it as well
         cli
+        kernel_call timer_ticks
+        cmp     rax, rbx
+        je      .wait
         int3
 .second:
         done

@@ -26,7 +26,7 @@ NMI = 2
 GENERAL = "rax rbx rcx rdx rsi rdi rbp r8 r9 r10 r11 r12 r13 r14 r15".split()
 PATTERN = 0x0123456789ABCDEF
 FRAME = "rip cs rflags rsp ss".split()  # what the CPU pushes, upwards: SDM vol. 3, 6.14.2
-STEPS_LIMIT = 20_000
+STEPS_LIMIT = 100_000  # most of them search the catalogue
 
 
 @dataclass
