@@ -11,7 +11,7 @@ PAGE_SIZE = 4096
 VECTORS_WITH_CODE = frozenset({8, 10, 11, 12, 13, 14, 17, 21, 29, 30})
 
 NMI, DOUBLE_FAULT, MACHINE_CHECK = 2, 8, 18
-BREAKPOINT, OVERFLOW = 3, 4
+BREAKPOINT, OVERFLOW, PAGE_FAULT = 3, 4, 14
 
 MNEMONICS = {
     0: "#DE", 1: "#DB", 2: "NMI", 3: "#BP", 4: "#OF", 5: "#BR", 6: "#UD", 7: "#NM", 8: "#DF",

@@ -149,8 +149,44 @@ extern  buffer_size, buffer
         xor     eax, eax
         rep stosb
 %endif
+%ifdef DESIGN_ALL_STATE                 ; everything else that a trap may disturb is kept as well
+        mov     [percpu], r8            ; for a debugger: it is on the stack, too
+        push    rbp
+        push    r12
+        mov     rbp, rsp
+        mov     rax, cr2
+        push    rax
+        mov     rax, cr3
+        push    rax
+        btc     rax, 12
+        mov     cr3, rax
+        mov     ecx, 0xC0000100         ; IA32_FS_BASE
+        rdmsr
+        push    rax
+        push    rdx
+        xor     eax, eax
+        mov     fs, ax
+        sub     rsp, 512
+        fxsave64 [rsp]
+        fninit
+        ldmxcsr [mxcsr]
+        mov     r12, rsp
+%endif
         mov     rdi, rsp
         call    handler
+%ifdef DESIGN_ALL_STATE
+        fxrstor64 [r12]
+        add     rsp, 512
+        pop     rdx
+        pop     rax
+        mov     ecx, 0xC0000100
+        wrmsr
+        pop     rax
+        mov     cr3, rax
+        mov     rsp, rbp
+        pop     r12
+        pop     rbp
+%endif
 %ifdef DESIGN_SGDT
         cmp     byte [rsp], 0
         je      .same
@@ -164,6 +200,10 @@ extern  buffer_size, buffer
         add     rsp, 16
         iretq
 %endif
+
+        section .rodata
+        align   4
+mxcsr:  dd      0x1F80
 
         section .bss
 percpu: resq    1

@@ -51,6 +51,7 @@ isr%1:
         BUG     WILD_ACCESS, mov rax, [rax]
         BUG     LOST, jmp [abs nowhere]
         BUG     INVALID, db 0x06
+        BUG     PADDING, times 2 int3
         BUG     HALTS, push qword 0
         BUG     HALTS, push qword 0
         BUG     OUTGROWN, times 20 nop
@@ -99,6 +100,9 @@ isr%1:
         push    r10
     %ifdef BUG_R11_UNSAVED
         push    qword 0
+    %elifdef BUG_PARKED
+        mov     [rel parked], r11
+        push    qword 0
     %else
         push    r11
     %endif
@@ -115,6 +119,9 @@ isr%1:
         pop     r12
     %ifdef BUG_R11_UNSAVED
         add     rsp, 8
+    %elifdef BUG_PARKED
+        add     rsp, 8
+        mov     r11, [rel parked]
     %else
         pop     r11
     %endif
@@ -184,6 +191,17 @@ entry:
         mov     rdi, rsp
         mov     rbx, rsp
         and     rsp, -16
+        BUG     CR2_EARLY, mov rax, cr2
+        BUG     BREAKPOINT, int3
+        BUG     MXCSR_LOADED, ldmxcsr [rel mxcsr]
+        BUG     FNINIT, fninit
+        BUG     VZEROUPPER, vzeroupper
+        BUG     FS_LOADED, mov fs, ax
+        BUG     CR3_LOADED, mov rax, cr3
+        BUG     CR3_LOADED, xor rax, 0x1000
+        BUG     CR3_LOADED, mov cr3, rax
+        BUG     FXSAVE, sub rsp, 512
+        BUG     FXSAVE, fxsave64 [rsp]
         BUG     MISALIGNED, sub rsp, 8
         BUG     MISALIGNED_SAVE, sub rsp, 24
         BUG     MISALIGNED_SAVE, call handler
@@ -196,6 +214,7 @@ entry:
     %else
         mov     rsp, rbx
     %endif
+        BUG     CR2_LATE, mov rax, cr2
         BUG     HALTS, hlt
         BUG     POPPED_TOO_FEW, push rax
         restore
@@ -255,6 +274,11 @@ entry_paranoid:
         add     rsp, 16
         iretq
 
+        section .rodata
+        align   4
+mxcsr:  dd      0x1F80
+
         section .bss
+parked: resq    1
 nowhere: resq   1
 stack:  resq    1

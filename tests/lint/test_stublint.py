@@ -107,6 +107,15 @@ BUGS = (
     Bug("endbr64-missing", ("ENDBR_MISSING",), options=("--ibt",), severity="ERROR"),
     Bug("stub-outgrown", ("OUTGROWN",), options=("--table", "isr0", "--stride", "32",
                                                  "--count", "48")),
+    Bug("register-parked", ("PARKED",)),
+    Bug("fpu-control-lost", ("MXCSR_LOADED",)),
+    Bug("fpu-control-lost", ("FNINIT",)),
+    Bug("vector-register-lost", ("VZEROUPPER",)),
+    Bug("fpu-not-restored", ("FXSAVE",)),
+    Bug("fs-base-lost", ("FS_LOADED",)),
+    Bug("cr3-not-restored", ("CR3_LOADED",)),
+    Bug("cr2-late", ("CR2_LATE",)),
+    Bug("runs-into-padding", ("PADDING",)),
     Bug("never-returns", ("HALTS",), partial=True),
     Bug("c-returns-rsp", ("RETURNS_RSP",)),
     Bug("stack-switched", ("SWITCHES",), partial=True),
@@ -144,6 +153,12 @@ def test_right_stubs_are_clean(
 ) -> None:
     report = lint(stubs(), compiled("handler.c", *KERNEL_C))
     assert (report.status, report.findings) == (cli.CLEAN, [])
+
+
+@pytest.mark.parametrize("what", ["CR2_EARLY", "BREAKPOINT"])
+def test_near_a_mistake_and_none(what: str, lint: Lint, stubs: Callable[..., Path]) -> None:
+    """CR2 is read in time; one INT3 is somebody's breakpoint, and no padding."""
+    assert lint(stubs(what)).rules() == set()
 
 
 def test_stubs_in_gas(lint: Lint, compiled: Callable[..., Path]) -> None:

@@ -3,6 +3,7 @@ once a false finding."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ def lint_design(bench: Workbench, name: str, *files: object) -> Report:
 
 
 @pytest.mark.parametrize(
-    "name", ["SWAPS_BACK", "SGDT", "NO_SWAPGS", "GS_IN_C", "CALL_NEXT", "EXTERN"]
+    "name", ["SWAPS_BACK", "SGDT", "NO_SWAPGS", "GS_IN_C", "CALL_NEXT", "EXTERN", "ALL_STATE"]
 )
 def test_a_right_design(name: str, bench: Workbench) -> None:
     report = lint_design(bench, name)
@@ -77,3 +78,14 @@ def test_misalignment_that_is_there_anyway_does_not_come_of_a_missing_code(
     report = lint_design(bench, "HALTS", "--pattern", "isr%d")
     assert report.rules() == {"stack-misaligned"}
     assert report.finding("stack-misaligned")["vectors"] == [0, 1, 3]
+
+
+@pytest.mark.parametrize("wrong", [False, True])
+def test_fields_of_a_base_class(wrong: bool, bench: Workbench) -> None:
+    bug = ["-DFIELDS_SWAPPED"] if wrong else []
+    clang = shutil.which("clang")
+    if clang is None:
+        pytest.skip("without Clang")
+    cxx = bench.compile("handler.cpp", *KERNEL_C, *bug, compiler=clang)
+    found = bench.lint(bench.assemble("stubs.asm"), cxx).rules()
+    assert found == ({"struct-field"} if wrong else set())

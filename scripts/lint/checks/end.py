@@ -103,8 +103,24 @@ class EndChecks(Checks):
         yield self.finding("never-returns", "the stub loops and does not return", moment)
 
     def _end_trap(self, moment: Moment, _value: int) -> Iterator[Finding]:
+        if self._is_padding(moment.pc):
+            yield self.finding(
+                "runs-into-padding", "execution runs into the INT3s behind the code", moment
+            )
+            return
         yield self.finding(
             "never-returns", f"the stub ends in `{self.text(moment.pc)}`", moment
+        )
+
+    def _is_padding(self, pc: int) -> bool:
+        """Whether INT3s fill up from @pc to the next function."""
+        image, decoder = self.context.image, self.context.decoder
+        instruction = decoder.at(pc)
+        if instruction is None or instruction.mnemonic != "int3":
+            return False
+        following = decoder.at(instruction.end)
+        return image.starts_function(instruction.end) or (
+            following is not None and following.mnemonic == "int3"
         )
 
     def _end_noreturn(self, moment: Moment, _value: int) -> Iterator[Finding]:

@@ -94,12 +94,17 @@ class RegisterChecks(Checks):
         trace, values = self.trace, self.trace.values
         low = (1 << 128) - 1
         after = [value & low for value in trace.end.vectors]
-        lost = [n for n in range(16) if after[n] != values.vectors[n]]
+        lost = [n for n in range(16) if after[n] != values.vectors[n] & low]
         by_c = [n for n in lost if trace.variant.c_uses_vectors and after[n] == values.c_vectors[n]]
         by_stub = [n for n in lost if n not in by_c]
         if by_stub:
             names = _list([f"xmm{n}" for n in by_stub])
             yield self.finding("vector-register-lost", f"{names} changed by the stub", moment)
+        elif any(now >> 128 != then >> 128 for now, then in zip(trace.end.vectors, values.vectors)):
+            yield self.finding(
+                "vector-register-lost", "the upper half of YMM registers is changed by the stub",
+                moment,
+            )  # fmt: skip
         if by_c:
             names = "xmm0-xmm15 are" if len(by_c) == 16 else _list([f"xmm{n}" for n in by_c])
             severity, why = self.context.vector_use.explain(trace.calls)

@@ -26,6 +26,8 @@ BUDGET = 4000
 
 USER_END = 1 << 47
 
+CR4_OSFXSR = 1 << 9  # without it FXSAVE and FXRSTOR leave MXCSR out: SDM vol. 3, 2.5
+
 
 class Cpu:
     """A CPU with the memory of one kernel."""
@@ -34,6 +36,8 @@ class Cpu:
         self._image = image
         self._decoder = decoder
         self._engine = Engine()
+        cr4 = self._engine.register(x86.UC_X86_REG_CR4)
+        self._engine.set_register(x86.UC_X86_REG_CR4, cr4 | CR4_OSFXSR)
         self._mapped: set[int] = set()
         self._temporary: list[int] = []
         self._undo: list[tuple[int, bytes]] = []
@@ -229,6 +233,16 @@ class Cpu:
     def set_active_gs(self, base: int) -> None:
         """Set the GS base in use."""
         self._engine.set_msr(MSR_GS_BASE, base)
+
+    def fpu_control(self) -> tuple[int, int]:
+        """Return MXCSR and the x87 control word."""
+        engine = self._engine
+        return engine.register(x86.UC_X86_REG_MXCSR), engine.register(x86.UC_X86_REG_FPCW)
+
+    def set_fpu_control(self, mxcsr: int, control: int) -> None:
+        """Set MXCSR and the x87 control word."""
+        self._engine.set_register(x86.UC_X86_REG_MXCSR, mxcsr)
+        self._engine.set_register(x86.UC_X86_REG_FPCW, control)
 
     def set_fs(self, base: int) -> None:
         """Set the FS base."""

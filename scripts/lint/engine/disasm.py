@@ -147,7 +147,7 @@ def classify(detail: capstone.CsInsn) -> Kind:
         return Kind.INPUT
     if name in INTERPRETED:
         return Kind.INTERPRETED
-    if name in SYSTEM or _writes_control_register(detail):
+    if name in SYSTEM or _moves_control_register(detail):
         return Kind.SYSTEM
     if detail.group(x86.X86_GRP_JUMP) and detail.operands[0].type != x86.X86_OP_IMM:
         return Kind.JUMP
@@ -158,11 +158,12 @@ def classify(detail: capstone.CsInsn) -> Kind:
     return Kind.STACK_LOAD if _loads_stack(detail, name) else Kind.PLAIN
 
 
-def _writes_control_register(detail: capstone.CsInsn) -> bool:
-    first = detail.operands[0] if detail.operands else None
-    if detail.mnemonic != "mov" or first is None or first.type != x86.X86_OP_REG:
+def _moves_control_register(detail: capstone.CsInsn) -> bool:
+    """Whether a control or debug register is written, or CR2 or CR3 is read."""
+    if detail.mnemonic != "mov" or any(o.type != x86.X86_OP_REG for o in detail.operands):
         return False
-    return detail.reg_name(first.reg)[:2] in ("cr", "dr")
+    target, source = (detail.reg_name(operand.reg) for operand in detail.operands)
+    return target[:2] in ("cr", "dr") or source in ("cr2", "cr3")
 
 
 def _loads_segment(detail: capstone.CsInsn) -> bool:

@@ -9,9 +9,10 @@ from lint.engine.cpu import Cpu
 from lint.engine.disasm import Decoder, Instruction
 
 # Offsets in an XSAVE area: SDM vol. 1, 13.4.1 and 13.4.2; AVX state in its standard place.
+MXCSR_OFFSET = 24
 XMM_OFFSET, XSTATE_BV_OFFSET, HEADER_END, YMM_OFFSET = 160, 512, 576, 576
 XSAVE_ALIGN = 64
-SSE, AVX = 1 << 1, 1 << 2
+X87, SSE, AVX = 1 << 0, 1 << 1, 1 << 2
 LOW = (1 << 128) - 1
 
 
@@ -65,6 +66,11 @@ def _xstate(cpu: Cpu, decoder: Decoder, instruction: Instruction) -> None:
         if mask & AVX:
             high = b"".join((value >> 128).to_bytes(16, "little") for value in values)
             cpu.store(address + YMM_OFFSET, high)
+        mxcsr, control = cpu.fpu_control()
+        if mask & X87:
+            cpu.store(address, control.to_bytes(2, "little"))
+        if mask & (SSE | AVX):
+            cpu.store(address + MXCSR_OFFSET, mxcsr.to_bytes(4, "little"))
         cpu.store(address + XSTATE_BV_OFFSET, (mask & 7).to_bytes(8, "little"))
         return
     area = cpu.read(address, YMM_OFFSET + 256) or bytes(YMM_OFFSET + 256)
@@ -78,6 +84,12 @@ def _xstate(cpu: Cpu, decoder: Decoder, instruction: Instruction) -> None:
             high = int.from_bytes(area[at : at + 16], "little")
         values[n] = high << 128 | low
     cpu.set_vectors(values)
+    mxcsr, control = cpu.fpu_control()
+    if mask & X87:
+        control = int.from_bytes(area[:2], "little")
+    if mask & (SSE | AVX):
+        mxcsr = int.from_bytes(area[MXCSR_OFFSET : MXCSR_OFFSET + 4], "little")
+    cpu.set_fpu_control(mxcsr, control)
 
 
 def _move(cpu: Cpu, decoder: Decoder, instruction: Instruction) -> bool:

@@ -16,12 +16,16 @@ from lint.engine.flow import ends_at_call
 from lint.engine.interpret import Misaligned, interpret
 from lint.engine.trace import Call, End, Entry, Moment, Trace
 from lint.engine.values import (
+    CR3,
+    FS_BASE,
     KERNEL_GS,
+    MXCSR,
     OTHER_STACK,
     STACK_BASE,
     STACK_SIZE,
     USER_GS,
     WORD,
+    X87_CONTROL,
     Variant,
     make,
 )
@@ -107,6 +111,8 @@ class Runner:
         rflags = RFLAGS_FIXED | variant.flags | (RFLAGS_IF if variant.interrupts else 0)
         cpu.set_registers({**values.registers, "rsp": trace.entry_rsp}, rflags)
         cpu.set_vectors(values.vectors)
+        cpu.set_fs(FS_BASE)
+        cpu.set_fpu_control(MXCSR, X87_CONTROL)
         if variant.user_gs:
             cpu.set_gs(USER_GS, KERNEL_GS)
         else:
@@ -126,7 +132,10 @@ class Runner:
         self._trace.watched.append(self._moment(pc))
 
     def _end(self, kind: str, pc: int, value: int = 0) -> None:
-        self._trace.end = End(kind, self._moment(pc), value, self._cpu.vectors())
+        cpu = self._cpu
+        self._trace.end = End(
+            kind, self._moment(pc), value, cpu.vectors(), cpu.fs(), cpu.fpu_control()
+        )
 
     def _fail(self, failure: str) -> None:
         path = self._cpu.path
@@ -210,7 +219,8 @@ class Runner:
             RFLAGS_AC | RFLAGS_IF
         ))
         if self._trace.variant.c_uses_vectors:
-            cpu.set_vectors(values.c_vectors)
+            upper = [value >> 128 << 128 for value in cpu.vectors()]
+            cpu.set_vectors([high | low for high, low in zip(upper, values.c_vectors)])
 
     def _jump(self, instruction: Instruction) -> int | None:
         target = self._target(instruction)
@@ -261,7 +271,28 @@ class Runner:
         if instruction.mnemonic in ("sgdt", "sidt"):
             address = self._decoder.memory_address(instruction, self._cpu.registers()[0])
             self._cpu.store(address, TABLE)
+        elif instruction.mnemonic == "mov":
+            self._control_register(instruction)
         return instruction.end
+
+    def _control_register(self, instruction: Instruction) -> None:
+        """Note how CR2 and CR3 are used. All other writes are of no consequence here."""
+        trace, operands = self._trace, instruction.detail.operands
+        target, source = (instruction.detail.reg_name(operand.reg) for operand in operands)
+        moment = self._moment(instruction.address)
+        if target == "cr3":
+            trace.cr3.append(moment)
+        elif source in ("cr2", "cr3"):
+            if source == "cr2":
+                trace.cr2.append(moment)
+            value = trace.cr3[-1].registers[self._loaded(trace.cr3[-1])] if trace.cr3 else CR3
+            registers = {**moment.registers, target: value if source == "cr3" else 0}
+            self._cpu.set_registers(registers, moment.rflags)
+
+    def _loaded(self, moment: Moment) -> str:
+        """Return the register that the instruction at @moment loads CR3 from."""
+        detail = self._decoder.at(moment.pc).detail
+        return detail.reg_name(detail.operands[1].reg)
 
     def _segment_load(self, instruction: Instruction) -> int:
         """Only FS and GS bases matter in 64-bit mode: SDM vol. 3, 3.4.4."""

@@ -79,7 +79,9 @@ class End:
     # noreturn, switch, unsupported, trap
     moment: Moment
     value: int = 0  # the address that execution or an access left for
-    vectors: list[int] = field(default_factory=list)  # XMM0 to XMM15
+    vectors: list[int] = field(default_factory=list)  # YMM0 to YMM15
+    fs: int = 0
+    fpu_control: tuple[int, int] = (0, 0)  # MXCSR, and the x87 control word
 
 
 @dataclass
@@ -94,6 +96,8 @@ class Trace:
     writes: list[Write] = field(default_factory=list)
     swapgs: list[Moment] = field(default_factory=list)
     sti: list[Moment] = field(default_factory=list)
+    cr3: list[Moment] = field(default_factory=list)  # before each load of it
+    cr2: list[Moment] = field(default_factory=list)  # before each time it is read
     gs_loads: list[Moment] = field(default_factory=list)
     user_accesses: list[tuple[int, int]] = field(default_factory=list)  # instruction, address
     clears_ac: bool = False

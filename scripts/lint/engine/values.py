@@ -17,6 +17,11 @@ USER_GS = 0x00006E0000000000
 KERNEL_CODE = 0xFFFF9F0000000000  # where the interrupted programs were
 USER_CODE = 0x00005E0000000000
 USER_STACK = 0x00007D0000000000
+FS_BASE = 0x00006F0000000000
+CR3 = 0x0000000012345000
+
+# All exceptions masked, as programs start with, but rounding up: SDM vol. 1, 8.1.5 and 10.2.3.
+MXCSR, X87_CONTROL = 0x5F80, 0x0B7F
 
 WORD = 1 << 64
 
@@ -54,9 +59,9 @@ class Values:
     """What is in registers and memory at the first instruction of a stub."""
 
     registers: dict[str, int]  # without rsp
-    vectors: list[int]  # XMM0 to XMM15
+    vectors: list[int]  # YMM0 to YMM15
     c_registers: dict[str, int]  # what C leaves in caller-saved registers
-    c_vectors: list[int]
+    c_vectors: list[int]  # XMM0 to XMM15
     code: int
     rip: int
     cs: int
@@ -96,7 +101,7 @@ def make(variant: Variant, selectors: tuple[int, int, int, int]) -> Values:
     rsp = top + rng.randrange(16) if kernel else USER_STACK + rng.randrange(0x100, 0xF00)
     values = Values(
         registers=registers,
-        vectors=[rng.getrandbits(128) for _ in range(16)],
+        vectors=[rng.getrandbits(256) for _ in range(16)],
         c_registers=c_registers,
         c_vectors=[rng.getrandbits(128) for _ in range(16)],
         code=rng.randrange(0x100, 0x7FFF) | 1 << 15,

@@ -221,6 +221,8 @@ def _parameter(die: object) -> Parameter:
 
 def _members(struct: object, base: int, depth: int = 4) -> Iterator[Member]:
     for child in struct.iter_children():
+        if child.tag == "DW_TAG_inheritance" and depth and (base_class := _type(child)):
+            yield from _members(base_class, base + _member_offset(child), depth - 1)
         if child.tag != "DW_TAG_member" or "DW_AT_bit_size" in child.attributes:
             continue
         offset = base + _member_offset(child)
