@@ -25,9 +25,11 @@ ONE_MISTAKE = {
     "SWAPGS_NEVER": ("swapgs-missing", []),
     "EARLY_STI": ("early-sti", ["swapgs-interruptible"]),
     "SWAPPED": ("registers-swapped", []),
-    "POPPED_TOO_FEW": ("return-off-frame", ["register-lost", "registers-swapped", "swapgs-unbalanced"]),
+    "POPPED_TOO_FEW": (
+        "return-off-frame", ["register-lost", "registers-swapped", "swapgs-unbalanced"],
+    ),
     "MISALIGNED_SAVE": ("stack-misaligned", ["operand-misaligned"]),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("bug", ONE_MISTAKE)

@@ -287,8 +287,9 @@ class Returning:
         for segment in self._image.code():
             data = bytes(segment.data)
             for match in FAR_JUMP.finditer(data):
-                distance = int.from_bytes(data[match.end() : match.end() + 4], "little", signed=True)
-                target = segment.address + match.end() + 4 + distance
+                end = match.end() + 4
+                distance = int.from_bytes(data[match.end() : end], "little", signed=True)
+                target = segment.address + end + distance
                 if segment.address <= target < segment.end:
                     yield segment.address + match.start(), target
 

@@ -20,9 +20,9 @@ COUNT_CODE = (
     " place, or use the way that the other vectors with a code go."
 )
 CLANG = (
-    "The compiler's mistake: Clang, and rustc, misalign the stack of handlers that take an error code"
-    " until they have LLVM's pull request 224029 (merged in September 2026). Compile the handler with"
-    " -mstackrealign (Clang), or call C from a stub in assembly."
+    "The compiler's mistake: Clang, and rustc, misalign the stack of handlers that take an error"
+    " code until they have LLVM's pull request 224029 (merged in September 2026). Compile the"
+    " handler with -mstackrealign (Clang), or call C from a stub in assembly."
 )
 
 
