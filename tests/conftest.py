@@ -67,19 +67,26 @@ def symbols(elf: str) -> dict[str, Symbol]:
     return load(elf)
 
 
+# Without a screen a test is several times as quick: most of the instructions that the kernel executes
+# draw on it.
+NO_SCREEN = ("-vga", "none")
+
+WAYS_TO_BOOT = {"bios": {}, "uefi": {"uefi": True}, "no screen": {"options": NO_SCREEN}}
+
+
 @pytest.fixture(scope="session")
 def state(iso: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
-    """state(firmware) is the path of the saved machine at the prompt."""
+    """state(way) is the path of the saved machine at the prompt."""
     # The workers of pytest-xdist have a directory each, side by side.
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
-    def make(firmware: str) -> str:
-        path = shared / f"state-{firmware}"
-        with open(shared / f"lock-{firmware}", "w") as lock:
+    def make(way: str) -> str:
+        path = shared / f"state-{way}"
+        with open(shared / f"lock-{way}", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not path.exists():
-                with Qemu(iso, uefi=firmware == "uefi") as machine:
+                with Qemu(iso, **WAYS_TO_BOOT[way]) as machine:
                     machine.wait_for(PROMPT)
                     partial = f"{path}.partial"
                     machine.save_state(partial)
@@ -100,11 +107,11 @@ Start = Callable[..., "contextmanager[Qemu]"]
 
 @pytest.fixture(scope="session")
 def at_prompt(iso: str, state: Callable[[str], str]) -> Start:
-    """at_prompt(firmware="bios") is a machine of the test's own at the prompt."""
+    """at_prompt(way="no screen") is a machine of the test's own at the prompt."""
 
     @contextmanager
-    def start(firmware: str = "bios") -> Iterator[Qemu]:
-        with Qemu(iso, uefi=firmware == "uefi", state=state(firmware)) as machine:
+    def start(way: str = "no screen") -> Iterator[Qemu]:
+        with Qemu(iso, state=state(way), **WAYS_TO_BOOT[way]) as machine:
             yield machine
 
     return start
@@ -112,17 +119,35 @@ def at_prompt(iso: str, state: Callable[[str], str]) -> Start:
 
 @pytest.fixture
 def machine(at_prompt: Start) -> Iterator[Qemu]:
-    """A machine at the prompt, booted by the BIOS."""
+    """A machine at the prompt, booted by the BIOS, without a screen."""
     with at_prompt() as running:
         yield running
+
+
+@contextmanager
+def stopped_at_prompt(
+    iso: str, state: Callable[[str], str], way: str, directory: Path
+) -> Iterator[tuple[Qemu, GdbStub]]:
+    """A machine at the prompt, stopped by its GDB stub."""
+    socket = str(directory / "gdb")
+    options = (*gdbstub.options(socket), *WAYS_TO_BOOT[way].get("options", ()))
+    with Qemu(iso, state=state(way), options=options) as machine, GdbStub(socket) as stub:
+        yield machine, stub
 
 
 @pytest.fixture
 def stopped(
     iso: str, state: Callable[[str], str], tmp_path: Path
 ) -> Iterator[tuple[Qemu, GdbStub]]:
-    """A machine at the prompt, stopped by its GDB stub."""
-    socket = str(tmp_path / "gdb")
-    options = gdbstub.options(socket)
-    with Qemu(iso, state=state("bios"), options=options) as machine, GdbStub(socket) as stub:
-        yield machine, stub
+    """A machine at the prompt, stopped by its GDB stub, without a screen."""
+    with stopped_at_prompt(iso, state, "no screen", tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def stopped_with_screen(
+    iso: str, state: Callable[[str], str], tmp_path: Path
+) -> Iterator[tuple[Qemu, GdbStub]]:
+    """The same with a screen."""
+    with stopped_at_prompt(iso, state, "bios", tmp_path) as found:
+        yield found

@@ -55,6 +55,11 @@ static void say(const char *text, size_t length)
     }
 }
 
+__attribute__((constructor)) static void begin(void)
+{
+    print_init(say);
+}
+
 void panic(const char *format, ...)
 {
     char text[256];
@@ -68,7 +73,6 @@ void panic(const char *format, ...)
 
 void run(void (*work)(void))
 {
-    print_init(say);
     if (setjmp(panicked) == 0)
         work();
     while (map_count > 0)

@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Callable
 
-from conftest import Start
+from conftest import NO_SCREEN, Start
 from qemu import Qemu
 
 NMI, TIMER, KEYBOARD, COM1, SPURIOUS = 2, 64, 65, 68, 255  # kernel/trap/vectors.def
@@ -32,7 +32,7 @@ def events(log: str) -> list[int | None]:
 
 def test_each_interrupt_is_ended_once(iso: str, state: Callable[[str], str]) -> None:
     """An NMI is not: its EOI would end another interrupt. SDM vol. 3, 10.8.5."""
-    with Qemu(iso, state=state("bios"), options=WRITES) as machine:
+    with Qemu(iso, state=state("no screen"), options=(*NO_SCREEN, *WRITES)) as machine:
         for _ in range(4):
             machine.ask("help")
             machine.send_key("shift")

@@ -181,9 +181,11 @@ def broken_screen(stopped: Stopped, symbols: dict[str, Symbol]) -> None:
     stub.write(symbols["pixels"].address, NOWHERE.to_bytes(8, "little"))
 
 
-def test_a_screen_that_faults(stopped: Stopped, symbols: dict[str, Symbol]) -> None:
-    machine, stub = stopped
-    broken_screen(stopped, symbols)
+def test_a_screen_that_faults(
+    stopped_with_screen: Stopped, symbols: dict[str, Symbol]
+) -> None:
+    machine, stub = stopped_with_screen
+    broken_screen(stopped_with_screen, symbols)
     stub.detach()
     machine.type("panic")
     last = machine.wait_for(re.compile(r"\nTrap 14 at (?s:.*)" + HALTED), timeout=20).group()
@@ -197,10 +199,12 @@ def test_a_screen_that_faults(stopped: Stopped, symbols: dict[str, Symbol]) -> N
     is_halted(machine)
 
 
-def test_a_last_word_that_faults(stopped: Stopped, symbols: dict[str, Symbol]) -> None:
+def test_a_last_word_that_faults(
+    stopped_with_screen: Stopped, symbols: dict[str, Symbol]
+) -> None:
     """The third trap says nothing and halts."""
-    machine, stub = stopped
-    broken_screen(stopped, symbols)
+    machine, stub = stopped_with_screen
+    broken_screen(stopped_with_screen, symbols)
     machine.type("panic")
     state = stub.run_to(symbols["console_last_word"].address)
     state.values["rip"] = 0

@@ -1,10 +1,12 @@
-"""The catalogue: each entry on a machine of its own, held against the architecture's expectation
-and against QEMU's own record of what it delivered."""
+"""The catalogue: each entry held against the architecture's expectation and against QEMU's own
+record of what it delivered. They run one after the other on one machine, as `check` has them; a
+machine on which a test has failed is not used again."""
 
 from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -13,10 +15,12 @@ import ktap
 import qemu
 import trapline
 from catalogue import entries, is_fatal, is_own
-from intlog import Record
-from emulator.qemu import CPU, POWER_OFF, POWER_OFF_AFTER_FAILURE
-from qemu import Qemu
+from conftest import NO_SCREEN
 from elf.symbols import Symbol
+from emulator.qemu import CPU, POWER_OFF, POWER_OFF_AFTER_FAILURE
+from intlog import Record
+from machines import Machines
+from qemu import Qemu
 from trapline import USER_CALL, Fields
 from truth import Case, Truth
 
@@ -104,12 +108,31 @@ def test_fatal_fault(name: str, machine: Qemu, truth: Truth) -> None:
         assert not any(record.delivered for record in last[:-1]), last
 
 
+@pytest.fixture(scope="module")
+def machines(iso: str, state: Callable[[str], str]) -> Iterator[Machines]:
+    """The machine of this process."""
+
+    def start(_cpu: str) -> Qemu:
+        machine = Qemu(iso, state=state("no screen"), options=NO_SCREEN)
+        machine.type("")  # it was saved at a prompt that it has said before
+        return machine
+
+    with Machines(start) as running:
+        yield running
+
+
 @pytest.mark.parametrize("name", [name for name in entries() if not is_fatal(name)])
-def test_fault(name: str, machine: Qemu, truth: Truth, symbols: dict[str, Symbol]) -> None:
+def test_fault(name: str, machines: Machines, truth: Truth, symbols: dict[str, Symbol]) -> None:
     first = symbols["isr_0_DE"].address
+    machine = machines.at_prompt(CPU)
+    machine.forget()
     with truth.case("qemu", f"QEMU {qemu.version()}", name) as case:
         stubs = range(first, first + 256 * STUB_SIZE)
-        judge(name, machine, case, stubs, symbols["peek.read"].address)
+        try:
+            judge(name, machine, case, stubs, symbols["peek.read"].address)
+        except AssertionError:
+            machines.discard(CPU)
+            raise
 
 
 def judge(name: str, machine: Qemu, case: Case, stubs: range, peek: int) -> None:
@@ -119,8 +142,6 @@ def judge(name: str, machine: Qemu, case: Case, stubs: range, peek: int) -> None
     raised = trapline.parse(answer)
     case.expected = raised.expected
     assert not trapline.too_wide(answer)
-    status = machine.poweroff()
-    assert not machine.triple_faulted(), machine.report()
     if feature := raised.missing_feature:
         assert feature in deviations.cpus(EMULATOR)[CPU]
         pytest.skip(f"the CPU has no {feature}")
@@ -148,7 +169,6 @@ def judge(name: str, machine: Qemu, case: Case, stubs: range, peek: int) -> None
         verdict = "skip" if raised.is_refused else "known"
         case.deviation = judgement.deviation.reason
     assert raised.result.split()[0] == verdict, machine.report()
-    assert status == POWER_OFF
 
     delivered = witnessed(records, raised.traps, peek)
     assert len(delivered) == len(raised.traps), f"{delivered}\n{machine.report()}"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import gdbstub
-from conftest import ROOT
+from conftest import NO_SCREEN, ROOT
 from guest import ANSWER
 from qemu import Qemu
 from ways import WAYS
@@ -46,7 +46,8 @@ def walk(iso: str, elf: str, state: Callable[[str], str], tmp_path: Path) -> Cal
 
     def run(name: str, function: str) -> dict:
         socket = str(tmp_path / "gdb")
-        with Qemu(iso, state=state("bios"), options=gdbstub.options(socket)) as machine:
+        options = (*gdbstub.options(socket), *NO_SCREEN)
+        with Qemu(iso, state=state("no screen"), options=options) as machine:
             machine.qmp("stop")
             machine.type(f"raise {name}")
             result = run_gdb(elf, socket, function)

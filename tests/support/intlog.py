@@ -16,7 +16,8 @@ RECORD = re.compile(
     r" cpl=(?P<cpl>\d) IP=(?P<cs>[0-9a-f]+):(?P<rip>[0-9a-f]+) pc=[0-9a-f]+"
     r" SP=(?P<ss>[0-9a-f]+):(?P<rsp>[0-9a-f]+)(?: CR2=(?P<cr2>[0-9a-f]+))?"
 )
-HARDWARE = re.compile(r"^Servicing hardware INT=0x([0-9a-f]+)")
+INTERRUPT = "Servicing hardware INT="
+HARDWARE = re.compile(rf"^{INTERRUPT}0x([0-9a-f]+)")
 REGISTER = re.compile(r"\b([A-Z][A-Z0-9]{1,2}) ?=([0-9a-f]+)")
 CHECK = re.compile(r"^check_exception old: 0x([0-9a-f]+) new")
 NO_EXCEPTION = 0xFFFFFFFF

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shlex
@@ -35,6 +36,7 @@ class Qemu(Guest):
         super().__init__()
         self._directory = tempfile.TemporaryDirectory(prefix="barestub-test-")
         self._log = self._path("int.log")
+        self._log_start = 0
         self._errors = self._path("errors.txt")
 
         serial, serial_theirs = socket.socketpair()
@@ -182,9 +184,17 @@ class Qemu(Guest):
     def triple_faulted(self) -> bool:
         return "Triple fault" in self.log()
 
+    def forget(self) -> None:
+        """Let the log begin here, or at the interrupt that is being delivered just now."""
+        text = self.log()
+        begun = max(text.rfind(intlog.INTERRUPT), 0)
+        is_delivered = intlog.parse(text[begun:])
+        self._log_start += len(text) if is_delivered else begun
+
     def log(self) -> str:
         """Return what QEMU has logged, by `-d` and by `-trace`."""
         with open(self._log) as log:
+            log.seek(self._log_start)
             return log.read()
 
     def save_state(self, path: str) -> None:
@@ -196,6 +206,7 @@ class Qemu(Guest):
             time.sleep(0.02)
 
 
+@functools.cache
 def version() -> str:
     """Return QEMU's version, such as "7.2.22"."""
     text = subprocess.run([EMULATOR, "--version"], capture_output=True, text=True).stdout
