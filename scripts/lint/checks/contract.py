@@ -262,7 +262,8 @@ class Contract:
 
     def _no_code_frame(self, entry: Entry, worse: list[Finding]) -> Finding:
         rule, first = RULES["no-code-frame"], worse[0]
-        compiled = self._fixer.is_compiled(entry.name, entry.address)  # then nothing can be done about it
+        # Nothing can be done about what a compiler makes.
+        compiled = self._fixer.is_compiled(entry.name, entry.address)
         consequences = sorted({finding.rule for finding in worse})
         return Finding(
             rule.name,

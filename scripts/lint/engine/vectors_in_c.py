@@ -49,7 +49,7 @@ class VectorUse:
         return None, ""
 
     def _search(self) -> int | None:
-        """Return the address of an instruction that changes a vector register, anywhere in functions."""
+        """Return the address of an instruction in any function that changes a vector register."""
         if not self._searched:
             self._searched = True
             self._somewhere = self._find()
