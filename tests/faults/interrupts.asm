@@ -149,16 +149,33 @@ expect  BP, .second
         jnz     %%full
 %endmacro
 
+; Keep in RBX how many interrupts of a vector have come, and let in whatever comes until one more of
+; it has: others end HLT as well.
+%macro count_before 1
+        mov     edi, VECTOR_%1
+        kernel_call trap_count
+        mov     rbx, rax
+%endmacro
+
+%macro wait_for_interrupt 1
+%%wait: sti
+        hlt
+        cli
+        mov     edi, VECTOR_%1
+        kernel_call trap_count
+        cmp     rax, rbx
+        je      %%wait
+%endmacro
+
 fault   0, "irq-keyboard", "a byte from the keyboard, by the I/O APIC"
+        count_before KEYBOARD
         wait_8042
         mov     al, I8042_WRITE_OUTPUT
         out     I8042_STATUS, al
         wait_8042
         mov     al, SHIFT_RELEASED
         out     I8042_DATA, al
-        sti
-        hlt
-        cli
+        wait_for_interrupt KEYBOARD
         done
 interrupted KEYBOARD
 
@@ -168,12 +185,12 @@ interrupted KEYBOARD
 %assign IER_TRANSMITTER_EMPTY 2
 
 fault   0, "irq-serial", "COM1's transmitter is empty, by the I/O APIC"
+        count_before COM1
         mov     edx, COM1_IER
         mov     al, IER_RECEIVED | IER_TRANSMITTER_EMPTY
         out     dx, al
-        sti
-        hlt
-        cli
+        wait_for_interrupt COM1
+        mov     edx, COM1_IER
         mov     al, IER_RECEIVED
         out     dx, al
         done
