@@ -1,4 +1,4 @@
-"""The interrupt controllers as QEMU sees them: how they are set up, and each EOI that they are sent."""
+"""The interrupt controllers as QEMU sees them: how they are set up, and each EOI."""
 
 from __future__ import annotations
 

@@ -3,6 +3,8 @@ on without it or panics. Each test damages one thing before the kernel's first i
 
 from __future__ import annotations
 
+import re
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,9 +16,10 @@ from guest import PROMPT
 from elf.symbols import Symbol
 
 COMMAND_LINE, MEMORY_MAP, FRAMEBUFFER, ELF_SECTIONS = 1, 6, 8, 9  # Multiboot2 2.0, section 3.6
-IO_APIC, LOCAL_APIC_ADDRESS_OVERRIDE = 1, 5  # ACPI 6.4, table 5-45
+IO_APIC, INTERRUPT_OVERRIDE, LOCAL_APIC_ADDRESS_OVERRIDE = 1, 2, 5  # ACPI 6.4, table 5-45
 SHT_SYMTAB = 2
 
+CR0_PE, CR0_EM, CR0_TS, CR0_ET, CR0_NW, CR0_CD = (1 << bit for bit in (0, 2, 3, 4, 29, 30))
 CR4_LA57 = 1 << 12
 EFER_SCE = 1 << 0
 EFER_WRITABLE = 0xD01  # SCE LME LMA NXE
@@ -36,6 +39,13 @@ def at_start(iso: str, state: State, tmp_path: Path):
 def test_the_loaders_la57_does_not_reach_our_tables(at_start: AtStart) -> None:
     at_start.stub.set_control("cr4", CR4_LA57)
     at_start.go().wait_for(PROMPT)
+
+
+def test_the_loaders_cr0_is_not_kept(at_start: AtStart) -> None:
+    at_start.stub.set_control("cr0", CR0_PE | CR0_EM | CR0_TS | CR0_ET | CR0_NW | CR0_CD)
+    machine = at_start.go()
+    machine.wait_for(PROMPT)
+    assert not machine.registers()["CR0"] & (CR0_EM | CR0_TS | CR0_NW | CR0_CD)
 
 
 def test_the_loaders_sce_does_not_open_syscall(at_start: AtStart) -> None:
@@ -209,3 +219,20 @@ def test_panics_in_words(name: str, at_start: AtStart) -> None:
     machine = at_start.go()
     machine.wait_for(message)
     machine.wait_for("System Halted.")
+
+
+KEYBOARD_IRQ, KEYBOARD_VECTOR, PIN = 1, 65, 20
+ACTIVE_LOW, LEVEL = 1 << 13, 1 << 15  # 82093AA datasheet, 3.2.4
+
+
+# MPS INTI flags: ACPI 6.4, table 5-50.
+@pytest.mark.parametrize("flags, bits", [(0b0101, 0), (0b0011, ACTIVE_LOW), (0b1100, LEVEL)])
+def test_an_isa_interrupt_enters_where_the_madt_says(
+    flags: int, bits: int, at_start: AtStart
+) -> None:
+    override = struct.pack("<BIH", KEYBOARD_IRQ, PIN, flags)
+    madt_entry(INTERRUPT_OVERRIDE, 3, override)(at_start)
+    machine = at_start.go()
+    machine.wait_for(PROMPT)
+    pins = dict(re.findall(r"pin (\d+) +(0x[0-9a-f]+)", machine.hmp("info pic")))
+    assert int(pins[str(PIN)], 16) == KEYBOARD_VECTOR | bits

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
+import own_entries
 from conftest import BUILD, ROOT
 from emulator.playback import Played, play
 from museum.bugs import Tree
+from own_entries import DEVIATING, WRONG
 
 NAMES = ROOT / "scripts" / "build" / "names"
 INCLUDES = [part for path in ("kernel/", "asm/", "tests/faults/") for part in ("-I", path)]
@@ -106,79 +108,20 @@ def test_a_file_without_its_words_is_named(tmp_path: Path) -> None:
     assert names(tmp_path / "stamp", file).startswith(f'{file}:1: error: "fault" is a word of')
 
 
-# What an entry of our own gets wrong, and what the kernel must say of it.
-WRONG = {
-    "wrong-register": (
-        """
-        mov     ebx, 1
-        mov     r15d, 7
-.here:  ud2
-.next:  done
-expect  UD, .here, rbx 1, r15 8, then .next
-""",
-        "r15 0x7, not 0x8",
-    ),
-    "wrong-order": (
-        """
-        int3
-.first: sti
-        hlt
-        cli
-        done
-interrupted TIMER
-expect  BP, .first
-""",
-        "no interrupt of vector 64 came in its place",
-    ),
-    "wrong-count": (
-        """
-%rep 257
-        int     OWN_VECTOR
-%endrep
-        done
-%rep 256
-expect  OWN_VECTOR, anywhere
-%endrep
-""",
-        "one trap too many: vector 96",
-    ),
-}
-
-
-# What comes instead on QEMU, by the entry's own word: as it says, or in a third way.
-DEVIATING = {
-    "known-trap": ("expect BP, 0", "trap, rip .next", "known"),
-    "known-any": ("expect BP, 0", "trap, any RIP", "known"),
-    "known-vector": ("expect UD, .next, code 5", "trap, vector BP, no_code", "known"),
-    "known-two": ("", "trap, vector BP, rip .next", "known"),
-    "known-none": ("expect BP, .next\nexpect BP, 0", "trap", "known"),
-    "third-way": ("expect BP, 0", "trap, rip 1", "fail"),
-    "third-count": ("expect BP, 0", "trap, rip .next, trap", "fail"),
-    "not-run": ("expect BP, 0", "unsafe", "skip"),
-}
-
-
 @pytest.fixture(scope="module")
 def checked() -> Iterator[Played]:
     """What the kernel says of a catalogue with the wrong entries added."""
     assert BUILD.exists()
     tree = Tree(f"wrong-entries-{os.getpid()}")  # of each worker of pytest-xdist
-    for name, (code, _) in WRONG.items():
-        text = f'%include "fault.inc"\nfault 0, "{name}", "what we expect is wrong"\n{code}'
-        (tree.path / "tests" / "faults" / f"{name}.asm").write_text(text)
-    for name, (expect, instead, _) in DEVIATING.items():
-        text = f'%include "fault.inc"\nfault 0, "{name}", "deviates"\nint3\n.next: done\n{expect}\n'
-        text += f'deviates BOCHS, "a bug"\ndeviates QEMU, "a reason", {instead}\n'
-        (tree.path / "tests" / "faults" / f"{name}.asm").write_text(text)
-    run = "; ".join(f"raise {name}" for name in [*WRONG, *DEVIATING])
-    yield play(tree.make("run.iso", run=f"{run}; poweroff"), TIMEOUT)
+    own_entries.add(tree)
+    yield play(tree.make("run.iso", run=f"{own_entries.RUN}; poweroff"), TIMEOUT)
     tree.remove()
 
 
 @pytest.mark.parametrize("name", WRONG)
 def test_what_is_expected_wrong_is_a_failure(name: str, checked: Played) -> None:
     _, reason = WRONG[name]
-    assert f"result: name={name} fail {reason}\n" in checked.text
+    assert re.search(f"^result: name={name} fail {reason}$", checked.text, re.MULTILINE)
     assert checked.ending == "powered off after a failure"
 
 

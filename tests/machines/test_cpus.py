@@ -42,7 +42,10 @@ PROPERTIES = {
 # Why TCG deviates, and does not on a CPU without the feature: as tests/emulators.toml says it.
 DEVIATES_BY = {"SMAP": "TCG reads the stack of a far return as ring 0 does"}
 
-# SDM vol. 3, 2.5: of CR4, what the kernel sets on any CPU, and what by a feature.
+# SDM vol. 3, 2.5: PE, MP, ET, NE, WP, AM, PG.
+CR0 = 1 << 0 | 1 << 1 | 1 << 4 | 1 << 5 | 1 << 16 | 1 << 18 | 1 << 31
+
+# Of CR4, what the kernel sets on any CPU, and what by a feature.
 CR4_ALWAYS = 1 << 3 | 1 << 5 | 1 << 6 | 1 << 9 | 1 << 10  # DE, PAE, MCE, OSFXSR, OSXMMEXCPT
 CR4_BITS = {"UMIP": 11, "XSAVE": 18, "SMEP": 20, "SMAP": 21, "PKU": 22, "CET_IBT": 23}
 
@@ -89,7 +92,8 @@ def test_check(model: str, iso: str, with_all: list[Result]) -> None:
     with Qemu(iso, options=("-cpu", model)) as machine:
         machine.wait_for(PROMPT)
         has = features(machine)
-        assert machine.registers()["CR4"] == cr4(has)
+        registers = machine.registers()
+        assert (registers["CR0"], registers["CR4"]) == (CR0, cr4(has))
         results = ktap.parse(machine.ask("check"))
     assert len(results) == len(with_all)
     lacking = PROPERTIES.keys() - has

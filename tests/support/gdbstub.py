@@ -23,7 +23,7 @@ HEAD = struct.Struct("<17Q7I")
 RF = 1 << 16  # of RFLAGS: SDM vol. 3, 17.3.1.1
 
 # Numbers of registers that the `P` packet writes: i386-64bit.xml of QEMU.
-CONTROL = {"cr4": 30, "efer": 32}
+CONTROL = {"cr0": 27, "cr4": 30, "efer": 32}
 
 
 def options(path: str) -> tuple[str, ...]:
