@@ -191,7 +191,7 @@ break: ## boot the kernel with one of them, and see what it does: BUG=NAME
 	@$(MAKE) --no-print-directory $(ELF) $(if $(IS_X86_64),$(SILICON)/fuzz)
 	@$(PYTHON) scripts/break $(call quote,$(value BUG))
 
-mutate: ## break each instruction of the path in turn, or those that K= names: a test must find it
+mutate: ## break each instruction and statement of the path in turn, or those that K= names: a test must find it
 	@$(DEPS) kernel image run debug silicon bugs test
 	@$(MAKE) --no-print-directory $(ISO) $(if $(IS_X86_64),$(SILICON)/fuzz)
 	@$(PYTHON) tests/mutate.py $(if $(K),$(call quote,$(value K)))

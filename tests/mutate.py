@@ -20,9 +20,17 @@ from museum.bugs import ROOT, BuildError, Tree  # noqa: E402
 from mutants import Mutant  # noqa: E402
 
 WORKERS = 2
-CHECKS = (checks.fuzz,) * checks.HAS_SILICON + (checks.static, checks.check_all, checks.unwind)
-ASSEMBLER = "assembler"
+OF_ASSEMBLY = (checks.fuzz,) * checks.HAS_SILICON + (checks.static, checks.catalogue, checks.unwind)
+OF_C = (checks.catalogue, checks.machines)
+BUILD = "build"  # it does not compile
 WIDTH = 60  # of a symptom
+
+
+def sound_tree(name: str) -> Tree:
+    """Make a tree for kill()."""
+    tree = Tree(f"mutants/{name}")
+    checks.keep_sound_words(tree)
+    return tree
 
 
 def kill(tree: Tree, mutant: Mutant) -> tuple[str, str]:
@@ -31,12 +39,12 @@ def kill(tree: Tree, mutant: Mutant) -> tuple[str, str]:
     source = tree.path / mutant.source
     source.write_text(mutant.text)
     try:
-        for check in CHECKS:
+        for check in OF_C if mutant.is_c else OF_ASSEMBLY:
             if found := check(tree):
                 return check.__name__, found
         return "", ""
     except BuildError as error:
-        return ASSEMBLER, str(error)
+        return BUILD, str(error)
     finally:
         source.write_text((ROOT / mutant.source).read_text())
 
@@ -52,7 +60,7 @@ def try_all(every: list[Mutant]) -> Iterator[tuple[Mutant, str, str]]:
     """Yield each mutant, in order, with what kill() says of it."""
     trees: SimpleQueue[Tree] = SimpleQueue()
     for number in range(WORKERS):
-        trees.put(Tree(f"mutants/{number}"))
+        trees.put(sound_tree(str(number)))
 
     def try_one(mutant: Mutant) -> tuple[Mutant, str, str]:
         tree = trees.get()

@@ -7,6 +7,7 @@ import select
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,37 +26,55 @@ class Played:
     log: str  # of QEMU's `-d int`, if asked for
 
 
-def _listen(process: subprocess.Popen[bytes], timeout: float) -> tuple[bytes, str]:
+def _listen(
+    process: subprocess.Popen[bytes],
+    timeout: float,
+    silence: float,
+    is_enough: Callable[[str], bool],
+) -> tuple[bytes, str]:
     """Return what the guest says up to its end, and that end."""
     said = b""
     end = time.monotonic() + timeout
     pipe = process.stdout.fileno()
-    while select.select([pipe], [], [], max(0, end - time.monotonic()))[0]:
+    while select.select([pipe], [], [], max(0, min(silence, end - time.monotonic())))[0]:
         data = os.read(pipe, 65536)
         if not data:
             return said, ENDINGS.get(process.wait(), "stopped: it resets, after a triple fault")
         said += data
         if HALTED in said:
             return said, "stopped: it panics"
+        if is_enough(_text(said)):
+            return said, "stopped: it has said enough"
     return said, "stopped: it hangs"
 
 
-def play(iso: Path, timeout: float, exact: bool = True, witness: bool = False) -> Played:
-    """Boot @iso, for @timeout seconds at most. If @exact, time goes by the instructions executed,
-    so that each run is the same whatever the load. With @witness QEMU logs each trap."""
+def _text(said: bytes) -> str:
+    return said.decode("ascii", "replace").replace("\r", "")
+
+
+def play(
+    iso: Path,
+    timeout: float,
+    exact: bool = True,
+    witness: bool = False,
+    silence: float | None = None,
+    is_enough: Callable[[str], bool] = lambda _: False,
+) -> Played:
+    """Boot @iso, for @timeout seconds at most, @silence of them without a word, or until @is_enough
+    says so of what the guest has said. If @exact, time goes by the instructions executed, so that
+    each run is the same whatever the load. With @witness QEMU logs each trap."""
     with tempfile.TemporaryDirectory(prefix="barestub-") as directory:
         log = Path(directory, "int.log")
         command = qemu_command(str(iso), uefi=False, directory=directory)
-        command += ["-display", "none", "-serial", "stdio"]
+        # Without a screen: most of the instructions would be those that draw on it.
+        command += ["-display", "none", "-vga", "none", "-serial", "stdio"]
         if exact:
-            # Without a screen: most of the instructions would be those that draw on it.
-            command += ["-icount", "shift=3,sleep=off", "-vga", "none"]
+            command += ["-icount", "shift=3,sleep=off"]
         if witness:
             command += ["-d", "int,cpu_reset", "-D", str(log)]
         with subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, bufsize=0
         ) as process:
-            said, ending = _listen(process, timeout)
+            said, ending = _listen(process, timeout, silence or timeout, is_enough)
             process.kill()
-        text = said.decode("ascii", "replace").replace("\r", "")
-        return Played(text, ending, log.read_text(errors="replace") if witness else "")
+        return Played(_text(said), ending, log.read_text(errors="replace") if witness else "")
