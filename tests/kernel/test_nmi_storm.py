@@ -1,6 +1,6 @@
 """A storm of NMIs from the host, over the whole catalogue. Nothing holds an NMI back, so it comes in
-the middle of everything that the kernel's C takes apart and puts together again: handlers, tables, the
-recording of traps. Each entry must do what it does undisturbed."""
+the middle of everything that the kernel's C takes apart and puts together again: handlers, tables,
+the recording of traps. Each entry must do what it does undisturbed."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from elf.symbols import Symbol
 
 NMI = 2
 ENOUGH = 1000  # NMIs: several for each entry
+LULL = 100  # in one `check`, at least
 REBUILD_STEPS = 300  # instructions: more than it takes to come to the gate of NMIs and beyond
 
 
@@ -42,12 +43,14 @@ def storm(machine: Qemu) -> Iterator[None]:
 
 def test_the_catalogue_in_a_storm(machine: Qemu) -> None:
     undisturbed = ktap.parse(machine.ask("check"))
-    with storm(machine):
-        disturbed = ktap.parse(machine.ask("check"))
-    assert disturbed == undisturbed
+    came = 0
+    while came < ENOUGH:  # a busy host blows less of a storm
+        with storm(machine):
+            disturbed = ktap.parse(machine.ask("check"))
+        assert disturbed == undisturbed
+        before, came = came, sum(record.vector == NMI for record in machine.interrupts())
+        assert came > before + LULL, "that was no storm"
     told = int(re.search(r"^ +2 +NMI .* (\d+) +Non-Maskable", machine.ask("vectors"), re.M)[1])
-    came = sum(record.vector == NMI and record.delivered for record in machine.interrupts())
-    assert came > ENOUGH, "that was no storm"
     assert told == came
 
 
