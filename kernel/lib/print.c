@@ -69,7 +69,7 @@ static void put_number(struct sink *sink, uint64_t value, unsigned base, bool ne
     put_padded(sink, digits + at, sizeof(digits) - at, conversion);
 }
 
-static int parse_number(const char **format)
+static int parse_digits(const char **format)
 {
     int number = 0;
     while (**format >= '0' && **format <= '9')
@@ -92,7 +92,7 @@ static struct conversion parse_conversion(const char **format, va_list *argument
         ++*format;
         conversion.width = va_arg(*arguments, int);
     } else {
-        conversion.width = parse_number(format);
+        conversion.width = parse_digits(format);
     }
     if (**format == '.') {
         ++*format;
@@ -100,7 +100,7 @@ static struct conversion parse_conversion(const char **format, va_list *argument
             ++*format;
             conversion.precision = va_arg(*arguments, int);
         } else {
-            conversion.precision = parse_number(format);
+            conversion.precision = parse_digits(format);
         }
     }
     while (**format == 'l' || **format == 'z') {
