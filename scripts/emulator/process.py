@@ -26,8 +26,8 @@ class Ending:
         self.is_reset = is_reset
 
 
-class Machine(Protocol):
-    """One process, which runs until it ends by itself or is closed."""
+class Process(Protocol):
+    """One emulator, which runs until it ends by itself or is closed."""
 
     def wait(self, others: list[int]) -> list[int]:
         """Wait a while for the guest or one of @others, descriptors; return those of them that are

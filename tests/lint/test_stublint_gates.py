@@ -14,7 +14,7 @@ for module in ("unicorn", "capstone", "elftools"):
 
 from lint import cli  # noqa: E402
 from lint.checks.finding import Finding  # noqa: E402
-from lint.checks.gates import Gate, Machine, check_machine, entries_of, parse_idt  # noqa: E402
+from lint.checks.gates import Gate, SystemTables, check_gates, entries_of, parse_idt  # noqa: E402
 from lint.load.image import Image, Segment  # noqa: E402
 from lint.load.paging import Page, PageWalker  # noqa: E402
 
@@ -35,9 +35,9 @@ class Pages(PageWalker):
         return self._stack if address >= 0xFFFFC00000000000 else None
 
 
-def machine(**changes: object) -> Machine:
+def machine(**changes: object) -> SystemTables:
     """A machine in which nothing is wrong, but for @changes."""
-    right = Machine(
+    right = SystemTables(
         walker=Pages(Page(0x1000, False, False, True), Page(0x2000, True, False, False)),
         idt_limit=0xFFF,
         gdt=[0, CODE, DATA],
@@ -63,11 +63,11 @@ def gates(**changes: dict[str, int]) -> list[Gate]:
     return right
 
 
-def judge(some: list[Gate], where: Machine) -> list[Finding]:
+def judge(some: list[Gate], where: SystemTables) -> list[Finding]:
     """What is said of them."""
     image = Image("code", [Segment(HANDLER, b"\x48\xcf", True, False)]).seal()
     _, findings = entries_of(some, image)
-    return findings + check_machine(some, where)
+    return findings + check_gates(some, where)
 
 
 USER_PAGE = Page(0x1000, False, True, True)

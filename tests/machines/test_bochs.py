@@ -4,7 +4,6 @@ expectation and against the log of Bochs's CPU; and Bochs as a person starts it.
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Iterator
 
 import pytest
@@ -14,10 +13,11 @@ from emulator import bochs as bochsrc
 import deviations
 import ktap
 import trapline
+import verdict
 from bochs import Bochs
-from catalogue import entries, is_fatal, is_own
+from catalogue import entries, is_fatal
 from conftest import ROOT
-from deviations import Deviation, Machine
+from deviations import Deviation, Implementation
 from guest import PROMPT
 from machines import Machines
 from person import script
@@ -99,7 +99,7 @@ def contradiction(trap: Fields, record: bochslog.Record) -> str | None:
 def raise_on(
     machines: Machines, cpu: str, name: str, word: str
 ) -> tuple[Raised, list[bochslog.Record]]:
-    """Raise @name with the monitor's @word; return what the monitor says, and what the log has of it."""
+    """Raise @name with the monitor's @word; return what the monitor says, and what the log has."""
     machine = machines.at_prompt(cpu)
     machine.deliveries()  # those of before
     try:
@@ -114,7 +114,7 @@ def raise_on(
 
 @pytest.mark.parametrize("name", [name for name in entries() if not is_fatal(name)])
 def test_fault(name: str, machines: Machines, version: str, truth: Truth) -> None:
-    here = Machine(EMULATOR, version)
+    here = Implementation(EMULATOR, version)
     rows = deviations.find(deviations.load(), EMULATOR, name)
     word = deviations.how_to_raise(rows, here)
     with truth.case(EMULATOR, f"Bochs {version}", name) as case:
@@ -132,33 +132,15 @@ def judge(
     raised: Raised,
     records: list[bochslog.Record],
     rows: list[Deviation],
-    here: Machine,
+    here: Implementation,
     case: Case,
 ) -> None:
     if raised.missing_feature:
         pytest.skip(f"the CPU has no {raised.missing_feature}")
-    if raised.danger:
-        assert not raised.traps
-        case.deviation = f"not run: {raised.danger}"
-        if not here.is_measured:
-            warnings.warn(f"{name}: unsafe in some versions, here not tried", stacklevel=1)
+    if not verdict.is_run(name, raised, here, case):
         return
 
-    expected = [trap for trap in raised.expected if "interrupted" not in trap]
-    judgement = deviations.judge(expected, raised.traps, rows, here)
-    if is_own(name):
-        judgement = deviations.judge_own(raised)
-    assert not judgement.wrong, "\n".join(judgement.wrong)
-    if judgement.remark:
-        warnings.warn(f"{name}: {judgement.remark}", stacklevel=1)
-
-    # The kernel's own verdict must be the same.
-    verdict = "pass"
-    if judgement.deviation:
-        verdict = "skip" if raised.is_refused else "known"
-        case.deviation = judgement.deviation.reason
-    assert raised.result.split()[0] == verdict, raised.result
-
+    verdict.hold(name, raised, raised.traps, rows, here, case)
     delivered = witnessed(raised.traps, records)
     logged = [record.vector for record in delivered]
     reported = [trap["vector"] for trap in raised.traps]

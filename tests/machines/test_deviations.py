@@ -7,7 +7,7 @@ import pytest
 import deviations
 import trapline
 from catalogue import entries
-from deviations import Deviation, Machine
+from deviations import Deviation, Implementation
 from emulator.qemu import CPU, POWER_OFF
 from guest import PROMPT
 from qemu import Qemu
@@ -47,7 +47,7 @@ def rows(case: str = "gp-user-int13") -> list[Deviation]:
 @pytest.mark.parametrize("seen", [RIGHT, OLD, NEW, OTHER, HALF, []])
 def test_a_measured_version_has_one_answer(seen: list, version: str) -> None:
     due = {"7.2.22": OLD, "10.0.13": RIGHT, "11.1.3": NEW}[version]
-    judgement = deviations.judge(RIGHT, seen, rows(), Machine("qemu-tcg", version))
+    judgement = deviations.judge(RIGHT, seen, rows(), Implementation("qemu-tcg", version))
     assert bool(judgement.wrong) == (seen != due)
     assert not judgement.remark
     if seen == due:
@@ -57,14 +57,14 @@ def test_a_measured_version_has_one_answer(seen: list, version: str) -> None:
 @pytest.mark.parametrize("version", ["6.2", "8.2.1", "10.1", "12.0"])
 @pytest.mark.parametrize("seen", [RIGHT, OLD, NEW, OTHER, HALF, []])
 def test_another_version_may_do_what_any_does(seen: list, version: str) -> None:
-    judgement = deviations.judge(RIGHT, seen, rows(), Machine("qemu-tcg", version))
+    judgement = deviations.judge(RIGHT, seen, rows(), Implementation("qemu-tcg", version))
     is_known = seen in (RIGHT, OLD, NEW)
     assert (bool(judgement.wrong), bool(judgement.remark)) == (not is_known, is_known)
 
 
 @pytest.mark.parametrize("version", ["7.2.22", "8.2.1"])
 def test_without_a_row_only_the_architecture_counts(version: str) -> None:
-    machine = Machine("qemu-tcg", version)
+    machine = Implementation("qemu-tcg", version)
     assert deviations.judge(RIGHT, RIGHT, [], machine) == deviations.Judgement([])
     assert deviations.judge(RIGHT, OLD, [], machine).wrong
 
@@ -73,8 +73,8 @@ def test_without_a_row_only_the_architecture_counts(version: str) -> None:
     "version, word", [("7.2.22", "raise"), ("8.2.1", "raise"), ("10.0.13", "force")]
 )
 def test_what_is_safe_here_is_raised_here(version: str, word: str) -> None:
-    assert deviations.how_to_raise(rows("irq-x87"), Machine("qemu-tcg", version)) == word
-    assert deviations.how_to_raise(rows(), Machine("qemu-tcg", version)) == "raise"
+    assert deviations.how_to_raise(rows("irq-x87"), Implementation("qemu-tcg", version)) == word
+    assert deviations.how_to_raise(rows(), Implementation("qemu-tcg", version)) == "raise"
 
 
 @pytest.mark.parametrize(
@@ -89,17 +89,17 @@ def test_what_is_safe_here_is_raised_here(version: str, word: str) -> None:
 )
 def test_ranges_of_versions(versions: str, inside: str, outside: str) -> None:
     for version in inside.split():
-        assert Machine("qemu-tcg", version).is_one_of(versions), version
+        assert Implementation("qemu-tcg", version).is_one_of(versions), version
     for version in outside.split():
-        assert not Machine("qemu-tcg", version).is_one_of(versions), version
+        assert not Implementation("qemu-tcg", version).is_one_of(versions), version
 
 
 def test_a_cpu_is_told_by_how_its_name_begins() -> None:
     cpu = "AuthenticAMD family 25 model 17 under a hypervisor"
     for versions in ("-", "AuthenticAMD", "AuthenticAMD family 25", cpu):
-        assert Machine("silicon", cpu).is_one_of(versions), versions
-    assert not Machine("silicon", cpu).is_one_of("AuthenticAMD family 25 model 1")
-    assert not Machine("silicon", cpu).is_one_of("GenuineIntel")
+        assert Implementation("silicon", cpu).is_one_of(versions), versions
+    assert not Implementation("silicon", cpu).is_one_of("AuthenticAMD family 25 model 1")
+    assert not Implementation("silicon", cpu).is_one_of("GenuineIntel")
 
 
 def test_two_rows_for_one_measured_version_are_refused() -> None:

@@ -5,7 +5,6 @@ machine on which a test has failed is not used again."""
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -14,7 +13,8 @@ import deviations
 import ktap
 import qemu
 import trapline
-from catalogue import entries, is_fatal, is_own
+import verdict
+from catalogue import entries, is_fatal
 from conftest import NO_SCREEN
 from elf.symbols import Symbol
 from emulator.qemu import CPU, POWER_OFF, POWER_OFF_AFTER_FAILURE
@@ -136,7 +136,7 @@ def test_fault(name: str, machines: Machines, truth: Truth, symbols: dict[str, S
 
 
 def judge(name: str, machine: Qemu, case: Case, stubs: range, peek: int) -> None:
-    here = deviations.Machine(EMULATOR, qemu.version())
+    here = deviations.Implementation(EMULATOR, qemu.version())
     rows = deviations.find(deviations.load(), EMULATOR, name)
     answer = machine.ask(f"{deviations.how_to_raise(rows, here)} {name}")
     raised = trapline.parse(answer)
@@ -146,29 +146,15 @@ def judge(name: str, machine: Qemu, case: Case, stubs: range, peek: int) -> None
         assert feature in deviations.cpus(EMULATOR)[CPU]
         pytest.skip(f"the CPU has no {feature}")
 
-    if raised.danger:
-        assert not raised.traps
-        case.deviation = f"not run: {raised.danger}"
-        if not here.is_measured:
-            warnings.warn(f"{name}: unsafe in some versions, here not tried", stacklevel=1)
+    if not verdict.is_run(name, raised, here, case):
         return
 
     records = machine.interrupts()
-    expected = [trap for trap in raised.expected if "interrupted" not in trap]
     seen = with_lost_page_faults(raised.traps, records)
-    judgement = deviations.judge(expected, seen, rows, here)
-    if is_own(name):
-        judgement = deviations.judge_own(raised)
-    assert not judgement.wrong, "\n".join(judgement.wrong + [machine.report()])
-    if judgement.remark:
-        warnings.warn(f"{name}: {judgement.remark}", stacklevel=1)
-
-    # The kernel's own verdict must be the same.
-    verdict = "pass"
-    if judgement.deviation:
-        verdict = "skip" if raised.is_refused else "known"
-        case.deviation = judgement.deviation.reason
-    assert raised.result.split()[0] == verdict, machine.report()
+    try:
+        verdict.hold(name, raised, seen, rows, here, case)
+    except AssertionError as error:
+        raise AssertionError(f"{error}\n{machine.report()}") from None
 
     delivered = witnessed(records, raised.traps, peek)
     assert len(delivered) == len(raised.traps), f"{delivered}\n{machine.report()}"

@@ -16,7 +16,7 @@ import measure
 import recorded
 import truth_page
 from conftest import ROOT
-from deviations import Machine
+from deviations import Implementation
 from guest import TIMEOUT
 from measure import RIGHT, UNSAFE, WRONG
 from recorded import Column
@@ -51,7 +51,7 @@ def test_no_column_knows_a_case_that_is_gone(column: Column) -> None:
 @pytest.mark.parametrize("column", COLUMNS, ids=lambda column: column.file.stem)
 def test_columns_and_table_agree(column: Column) -> None:
     """What was measured differs where tests/emulators.toml says so, and nowhere else."""
-    machine = Machine(emulator_of(column), column.version)
+    machine = Implementation(emulator_of(column), column.version)
     if not machine.is_measured:
         pytest.skip(f"the table was not made on {column.name}")
     rows = [row for row in deviations.load() if row.emulator == machine.emulator]
@@ -120,7 +120,7 @@ def test_what_is_new(
     text = measure.what_came([RIGHT_TRAP], traps)
     result = measure.Result(case, verdict, text, [RIGHT_TRAP], traps)
     compare = runpy.run_path(TRUTH[1])["compare"]
-    assert compare([result], Machine("qemu-tcg", "7.2.22")) == status
+    assert compare([result], Implementation("qemu-tcg", "7.2.22")) == status
     assert said in capsys.readouterr().out
 
 

@@ -34,7 +34,7 @@ ALL = "-"  # versions
 
 
 @dataclass(frozen=True)
-class Machine:
+class Implementation:
     """What runs the catalogue: an emulator of some version, or a CPU."""
 
     emulator: str  # its ID in the table, or SILICON
@@ -106,7 +106,7 @@ def _check(rows: list[Deviation]) -> None:
     nowhere."""
     held = Counter()
     for row in rows:
-        machines = [Machine(row.emulator, version) for version in measured(row.emulator)]
+        machines = [Implementation(row.emulator, version) for version in measured(row.emulator)]
         here = [machine for machine in machines if machine.is_one_of(row.versions)]
         assert here or row.read, f"neither measured nor read: {row}"
         held.update((machine, row.case) for machine in here)
@@ -130,7 +130,7 @@ def find(rows: list[Deviation], emulator: str, case: str) -> list[Deviation]:
     return [row for row in rows if (row.emulator, row.case) == (emulator, case)]
 
 
-def how_to_raise(rows: list[Deviation], machine: Machine) -> str:
+def how_to_raise(rows: list[Deviation], machine: Implementation) -> str:
     """Return the monitor's word for a case with @rows. The kernel, which does not know the version,
     leaves out what any version would not survive."""
     unsafe = [row for row in rows if row.instead is None]
@@ -190,7 +190,7 @@ class Judgement:
 
 
 def judge(
-    expected: list[Fields], seen: list[Fields], rows: list[Deviation], machine: Machine
+    expected: list[Fields], seen: list[Fields], rows: list[Deviation], machine: Implementation
 ) -> Judgement:
     """Hold @seen on @machine against the architecture and against the @rows of the case."""
     from_architecture = differences(expected, seen)

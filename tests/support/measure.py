@@ -14,7 +14,7 @@ import trapline
 import words
 from bochs import Bochs
 from catalogue import is_fatal
-from deviations import Machine
+from deviations import Implementation
 from emulator import bochs as bochsrc
 from emulator import kvm
 from guest import Guest
@@ -46,7 +46,7 @@ class Result:
 class Target:
     """A machine to raise the catalogue on."""
 
-    machine: Machine
+    machine: Implementation
     name: str  # in full, for people
     cpus: list[str]  # what the first lacks is looked for in the next
     start: Callable[[str], Guest]
@@ -57,7 +57,7 @@ def qemu_target(iso: str) -> Target:
     """QEMU's own CPU, TCG."""
     version = qemu.version()
     return Target(
-        Machine("qemu-tcg", version),
+        Implementation("qemu-tcg", version),
         f"QEMU {version}, TCG",
         ["max"],
         lambda cpu: Qemu(iso, options=("-cpu", cpu, *NO_SCREEN)),
@@ -70,7 +70,7 @@ def kvm_target(iso: str) -> Target:
     machine = native.machine()
     under = native.without_place(machine.version) + native.UNDER
     return Target(
-        Machine(deviations.SILICON, under),
+        Implementation(deviations.SILICON, under),
         f"{machine.version}, KVM of Linux {platform.release()}",
         [kvm.CPU],
         lambda cpu: Qemu(iso, options=("-accel", "kvm", "-cpu", cpu, *NO_SCREEN)),
@@ -82,7 +82,7 @@ def bochs_target(iso: str) -> Target:
     """Bochs, with each CPU model of the table."""
     version = bochsrc.version()
     return Target(
-        Machine("bochs", version),
+        Implementation("bochs", version),
         f"Bochs {version}",
         list(deviations.cpus("bochs")),
         lambda cpu: Bochs(iso, cpu),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import deviations
 import trapline
-from deviations import Judgement, Machine
+from deviations import Judgement, Implementation
 from trapline import Fields
 
 ROOT = Path(__file__).parents[2]
@@ -45,12 +45,12 @@ def cpu() -> dict[str, str]:
     return dict(CPU_FIELD.findall(Path("/proc/cpuinfo").read_text()))
 
 
-def machine() -> Machine:
+def machine() -> Implementation:
     """Return this CPU as the table of deviations names it. Linux's "hypervisor" is CPUID's bit."""
     info = cpu()
     name = f"{info['vendor_id']} family {info['cpu family']} model {info['model']}"
     is_guest = "hypervisor" in info["flags"].split()
-    return Machine(deviations.SILICON, name + (UNDER if is_guest else ALONE))
+    return Implementation(deviations.SILICON, name + (UNDER if is_guest else ALONE))
 
 
 def without_place(version: str) -> str:

@@ -22,7 +22,7 @@ NMI = 2
 def _wrong(case: str, bit: str, saved: int) -> list[str]:
     """Hold RF of @saved against what @case of the catalogue must see, where it differs."""
     rows = deviations.find(deviations.load(), "qemu-tcg", case)
-    here = deviations.Machine("qemu-tcg", qemu.version())
+    here = deviations.Implementation("qemu-tcg", qemu.version())
     return deviations.judge([{bit: RF}], [{"rflags": saved}], rows, here).wrong
 
 

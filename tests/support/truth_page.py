@@ -8,7 +8,7 @@ import deviations
 import native
 import recorded
 from catalogue import Entry, found
-from deviations import Deviation, Machine
+from deviations import Deviation, Implementation
 from lists import TITLES
 from measure import NOT_RUN, RIGHT, UNSAFE, WRONG
 from recorded import FAMILIES, Column
@@ -91,7 +91,7 @@ def _reasons(columns: list[Column]) -> str:
 def _reason_rows(rows: list[Deviation], emulator: str, columns: list[Column]) -> list[str]:
     grouped: dict[tuple[str, str], list[str]] = {}
     for row in rows:
-        machines = [Machine(emulator, column.version) for column in columns]
+        machines = [Implementation(emulator, column.version) for column in columns]
         versions = [m.version for m in machines if m.is_one_of(row.versions)]
         cases = grouped.setdefault((", ".join(versions), row.reason), [])
         cases += [f"`{row.case}`"] if any(_differs(c, row.case) for c in columns) else []

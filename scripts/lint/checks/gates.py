@@ -52,7 +52,7 @@ class Gate:
 
 
 @dataclass
-class Machine:
+class SystemTables:
     """What gates refer to."""
 
     walker: PageWalker
@@ -147,21 +147,21 @@ def _check_shape(gate: Gate) -> Iterator[Finding]:
         yield _finding("gate-dpl", gate, f"the DPL is {gate.dpl}")
 
 
-def check_machine(gates: list[Gate], machine: Machine) -> list[Finding]:
-    """Return what is wrong with @gates in @machine."""
-    findings = list(_check_limit(gates, machine))
+def check_gates(gates: list[Gate], tables: SystemTables) -> list[Finding]:
+    """Return what is wrong with @gates that refer to @tables."""
+    findings = list(_check_limit(gates, tables))
     for gate in gates:
         if gate.present:
-            findings += _check_selector(gate, machine)
-            findings += _check_page(gate, machine)
+            findings += _check_selector(gate, tables)
+            findings += _check_page(gate, tables)
     findings += _check_missing(gates)
-    findings += _check_tss(gates, machine)
-    findings += _check_stacks(gates, machine)
+    findings += _check_tss(gates, tables)
+    findings += _check_stacks(gates, tables)
     return findings
 
 
-def _check_limit(gates: list[Gate], machine: Machine) -> Iterator[Finding]:
-    size = machine.idt_limit + 1
+def _check_limit(gates: list[Gate], tables: SystemTables) -> Iterator[Finding]:
+    size = tables.idt_limit + 1
     if size % GATE_SIZE == 1:
         severity = "LATENT"
     elif size % GATE_SIZE:
@@ -169,16 +169,16 @@ def _check_limit(gates: list[Gate], machine: Machine) -> Iterator[Finding]:
     else:
         severity = "INFO" if size != VECTOR_COUNT * GATE_SIZE else None
     if severity:
-        seen = f"the limit is {machine.idt_limit:#x}: {size / GATE_SIZE:g} gates"
+        seen = f"the limit is {tables.idt_limit:#x}: {size / GATE_SIZE:g} gates"
         yield _finding("idt-limit", None, seen, severity)
 
 
-def _check_selector(gate: Gate, machine: Machine) -> Iterator[Finding]:
+def _check_selector(gate: Gate, tables: SystemTables) -> Iterator[Finding]:
     index = gate.selector >> 3
-    if gate.selector & 4 or not 0 < index < len(machine.gdt):
+    if gate.selector & 4 or not 0 < index < len(tables.gdt):
         yield _finding("gate-selector", gate, f"selector {gate.selector:#x} is not in the GDT")
         return
-    descriptor = machine.gdt[index]
+    descriptor = tables.gdt[index]
     wrong = []
     if not descriptor & SEGMENT_P:
         wrong.append("is not present")
@@ -194,11 +194,11 @@ def _check_selector(gate: Gate, machine: Machine) -> Iterator[Finding]:
         )
 
 
-def _check_page(gate: Gate, machine: Machine) -> Iterator[Finding]:
-    page = machine.walker.walk(gate.offset) if is_canonical(gate.offset) else None
+def _check_page(gate: Gate, tables: SystemTables) -> Iterator[Finding]:
+    page = tables.walker.walk(gate.offset) if is_canonical(gate.offset) else None
     if page is None or not page.executable:
         return  # said already
-    if page.user and machine.smep:
+    if page.user and tables.smep:
         yield _finding("gate-offset", gate, "the handler's page is the user's, and SMEP is on")
     elif page.user:
         yield _finding("gate-offset", gate, "the handler's page is open to ring 3", "LATENT")
@@ -216,43 +216,43 @@ def _check_missing(gates: list[Gate]) -> Iterator[Finding]:
             )  # fmt: skip
 
 
-def _check_tss(gates: list[Gate], machine: Machine) -> Iterator[Finding]:
+def _check_tss(gates: list[Gate], tables: SystemTables) -> Iterator[Finding]:
     needed = any(gate.present and gate.ist for gate in gates)
-    if machine.tss_limit is None:
+    if tables.tss_limit is None:
         if needed:
             yield _finding("tss-missing", None, "gates name IST stacks, and TR is not loaded")
-    elif machine.tss_limit < TSS_LIMIT and needed:
-        yield _finding("tss-missing", None, f"the TSS's limit is {machine.tss_limit:#x}")
+    elif tables.tss_limit < TSS_LIMIT and needed:
+        yield _finding("tss-missing", None, f"the TSS's limit is {tables.tss_limit:#x}")
 
 
-def _check_stacks(gates: list[Gate], machine: Machine) -> Iterator[Finding]:
+def _check_stacks(gates: list[Gate], tables: SystemTables) -> Iterator[Finding]:
     by_vector = {gate.vector: gate for gate in gates if gate.present}
     if (fault := by_vector.get(DOUBLE_FAULT)) and not fault.ist:
         yield _finding("double-fault-stack", fault, "the IST field is 0", pc=False)
     for vector in (NMI, MACHINE_CHECK):
         gate = by_vector.get(vector)
-        if gate and not gate.ist and machine.syscall:
+        if gate and not gate.ist and tables.syscall:
             yield _finding("nmi-stack", gate, "the IST field is 0, and SYSCALL is on", pc=False)
-    if not machine.ist:
+    if not tables.ist:
         return
     used = {gate.ist for gate in by_vector.values() if gate.ist}
-    tops = {f"IST{n}": machine.ist[n - 1] for n in sorted(used)}
+    tops = {f"IST{n}": tables.ist[n - 1] for n in sorted(used)}
     for gate in by_vector.values():
         if gate.ist:
-            yield from _check_top(gate, machine)
-    if machine.rsp0:
-        tops["RSP0"] = machine.rsp0
+            yield from _check_top(gate, tables)
+    if tables.rsp0:
+        tops["RSP0"] = tables.rsp0
     yield from _check_distances(tops)
-    yield from _check_shared(by_vector, machine)
+    yield from _check_shared(by_vector, tables)
 
 
-def _check_top(gate: Gate, machine: Machine) -> Iterator[Finding]:
-    top = machine.ist[gate.ist - 1]
+def _check_top(gate: Gate, tables: SystemTables) -> Iterator[Finding]:
+    top = tables.ist[gate.ist - 1]
     name = f"IST{gate.ist} ({top:#x})"
     if not is_canonical(top) or top == 0:
         yield _finding("ist-stack", gate, f"{name} is no address of a stack", pc=False)
         return
-    page = machine.walker.walk((top & ~15) - 8)
+    page = tables.walker.walk((top & ~15) - 8)
     if page is None:
         yield _finding("ist-stack", gate, f"no memory is mapped below {name}", pc=False)
     elif not page.writable:
@@ -273,16 +273,16 @@ def _check_distances(tops: dict[str, int]) -> Iterator[Finding]:
             )
 
 
-def _check_shared(by_vector: dict[int, Gate], machine: Machine) -> Iterator[Finding]:
+def _check_shared(by_vector: dict[int, Gate], tables: SystemTables) -> Iterator[Finding]:
     for vector in (NMI, DOUBLE_FAULT, MACHINE_CHECK):
         gate = by_vector.get(vector)
         if not gate or not gate.ist:
             continue
-        top = machine.ist[gate.ist - 1]
+        top = tables.ist[gate.ist - 1]
         others = [
             other.vector
             for other in by_vector.values()
-            if other.ist and other.vector != vector and machine.ist[other.ist - 1] == top
+            if other.ist and other.vector != vector and tables.ist[other.ist - 1] == top
         ]
         if others:
             yield _finding(

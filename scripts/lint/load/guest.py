@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from lint.architecture import GATE_SIZE, PAGE_SIZE, VECTOR_COUNT
 from lint.checks.contract import USUAL_SELECTORS
-from lint.checks.gates import Gate, Machine, check_machine, entries_of, parse_idt
+from lint.checks.gates import Gate, SystemTables, check_gates, entries_of, parse_idt
 from lint.errors import CannotRun
 from lint.load.image import Image, Segment
 from lint.load.paging import PageWalker
@@ -182,8 +182,8 @@ class _Reader:
             image.symbols, image.debug = named.symbols, named.debug
             image.seal()
         entries, findings = entries_of(gates, image)
-        machine = self._machine(limit)
-        findings += check_machine(gates, machine)
+        tables = self._tables(limit)
+        findings += check_gates(gates, tables)
         return Source(
             name,
             image,
@@ -191,7 +191,7 @@ class _Reader:
             findings,
             smap=bool(state["CR4"] & CR4_SMAP),
             ibt=bool(state["CR4"] & CR4_CET),
-            selectors=_selectors(gates, machine.gdt),
+            selectors=_selectors(gates, tables.gdt),
         )
 
     def _compare(self, image: GuestImage, named: Image) -> None:
@@ -203,13 +203,13 @@ class _Reader:
             raise CannotRun(f"{named.name} is not the kernel that runs: {different} of {len(some)}"
                             " functions differ from its memory")  # fmt: skip
 
-    def _machine(self, idt_limit: int) -> Machine:
+    def _tables(self, idt_limit: int) -> SystemTables:
         state = self._state
         base, limit = state.gdt
         data = _read(self._running, self._walker, base, limit + 1) or b""
         gdt = [int.from_bytes(data[at : at + 8], "little") for at in range(0, len(data) - 7, 8)]
         selector, tss, tss_limit = state.tr
-        machine = Machine(
+        tables = SystemTables(
             self._walker,
             idt_limit,
             gdt,
@@ -220,8 +220,8 @@ class _Reader:
         content = _read(self._running, self._walker, tss, 0x68) if selector else None
         if content:
             words = [int.from_bytes(content[at : at + 8], "little") for at in range(4, 0x5C, 8)]
-            machine.rsp0, machine.ist = words[0], words[4:11]
-        return machine
+            tables.rsp0, tables.ist = words[0], words[4:11]
+        return tables
 
 
 def _selectors(gates: list[Gate], gdt: list[int]) -> tuple[int, int, int, int]:
