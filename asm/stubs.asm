@@ -15,7 +15,7 @@
 ;
 ; From `vector` up both columns have the same shape. That is all a stub is for.
 
-%include "cfi.inc"
+%include "cfi.inc"                      ; makes `push` write its unwind row as well
 %include "vectors.inc"
 
 extern trap_entry
