@@ -47,6 +47,12 @@ def test_help_lists_every_command() -> None:
     assert sorted({*phony.replace("\\", "").split()} - {"FORCE"}) == sorted(COMMANDS)
 
 
+def test_each_command_is_tried_on_a_fresh_system() -> None:
+    table = (ROOT / "tests" / "every_command").read_text().split("'")[1]
+    tried = {line.split()[0] for line in table.split("\n") if line}
+    assert tried | {"fresh"} == set(COMMANDS)  # which is what tries them
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_has_what_it_names(command: str) -> None:
     """Scripts and files that a clone has, and groups that scripts/deps knows."""
