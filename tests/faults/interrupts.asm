@@ -104,29 +104,35 @@ fault   0, "irq-priority", "of two interrupts the higher vector is first"
 expect  OWN_VECTOR + 16, .here
 expect  OWN_VECTOR, .here
 
-fault   0, "irq-timer", "the local APIC's timer"
-        kernel_call timer_ticks
+; Keep in RBX how many interrupts of a vector have come, and let in whatever comes until one more of
+; it has: others end HLT as well.
+%macro count_before 1
+        mov     edi, VECTOR_%1
+        kernel_call trap_count
         mov     rbx, rax
-.wait:  sti
-        hlt                             ; an NMI ends it as well
+%endmacro
+
+%macro wait_for_interrupt 1
+%%wait: sti
+        hlt
         cli
-        kernel_call timer_ticks
+        mov     edi, VECTOR_%1
+        kernel_call trap_count
         cmp     rax, rbx
-        je      .wait
+        je      %%wait
+%endmacro
+
+fault   0, "irq-timer", "the local APIC's timer"
+        count_before TIMER
+        wait_for_interrupt TIMER
         done
 interrupted TIMER
 
 ; The timer waits while IF is clear: not before the first trap, and before the second one.
 fault   0, "irq-timer-between", "the timer's interrupt between two traps"
         int3
-.first: kernel_call timer_ticks
-        mov     rbx, rax
-.wait:  sti
-        hlt                             ; an NMI ends it as well
-        cli
-        kernel_call timer_ticks
-        cmp     rax, rbx
-        je      .wait
+.first: count_before TIMER
+        wait_for_interrupt TIMER
         int3
 .second:
         done
@@ -147,24 +153,6 @@ expect  BP, .second
         in      al, I8042_STATUS
         test    al, I8042_INPUT_FULL
         jnz     %%full
-%endmacro
-
-; Keep in RBX how many interrupts of a vector have come, and let in whatever comes until one more of
-; it has: others end HLT as well.
-%macro count_before 1
-        mov     edi, VECTOR_%1
-        kernel_call trap_count
-        mov     rbx, rax
-%endmacro
-
-%macro wait_for_interrupt 1
-%%wait: sti
-        hlt
-        cli
-        mov     edi, VECTOR_%1
-        kernel_call trap_count
-        cmp     rax, rbx
-        je      %%wait
 %endmacro
 
 fault   0, "irq-keyboard", "a byte from the keyboard, by the I/O APIC"
