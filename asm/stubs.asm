@@ -37,7 +37,7 @@ global %2:function STUB_SIZE
         cfa_rsp 40
         endbr64
         push    strict byte 0           ; no code came: a dummy in its place
-        push    strict qword %1         ; 32 bits: a byte would be sign-extended from 128 on
+        push    strict qword %1         ; an imm32: a byte would be sign-extended from 128 on
         jmp     strict near trap_entry
     %endif
     %if $ - %2 > STUB_SIZE
