@@ -90,7 +90,8 @@ $(foreach file,$(OWN_FAULTS),$(if $(wildcard $(file)),,\
 	$(error FAULTS=$(FAULTS): make takes no file with a space in its name: $(file)...)))
 endif
 OWN := $(BUILD)/own/$(subst /,_,$(FAULTS))
-GENERATED := $(BUILD)/generated/font.c $(BUILD)/generated/deviations.c
+GENERATED := $(BUILD)/generated/font.c $(BUILD)/generated/deviations.c \
+	$(BUILD)/generated/version.c
 OBJECTS := $(SOURCES:%=$(BUILD)/%.o) $(GENERATED:%.c=%.c.o) \
 	$(OWN_FAULTS:$(FAULTS)/%=$(OWN)/%.o)
 
@@ -259,6 +260,10 @@ $(BUILD)/generated/font.c: $(FONT) scripts/build/font
 $(BUILD)/generated/deviations.c: tests/emulators.toml scripts/build/deviations
 	@mkdir -p $(@D)
 	@$(PYTHON) scripts/build/deviations tests/emulators.toml $@
+
+$(BUILD)/generated/version.c: FORCE
+	$(call write_if_changed,'#include "lib/version.h"' \
+		'const char version[32] = "$(shell $(PYTHON) scripts/version.py)";')
 
 define compile_c
 	@mkdir -p $(@D)

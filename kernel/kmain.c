@@ -17,6 +17,7 @@
 #include "devices/uart.h"
 #include "faults/state.h"
 #include "lib/print.h"
+#include "lib/version.h"
 #include "monitor/commands.h"
 #include "monitor/monitor.h"
 #include "report/panic.h"
@@ -77,8 +78,9 @@ void kmain(void)
     serial_init();
     sti();
 
-    print("Barestub: how an x86-64 interrupt becomes a C call and back, done by hand.\n"
-          "Try `raise pf-write-readonly` and `frame`, or `tour`, or `help`.\n");
+    print("Barestub %s: how an x86-64 interrupt becomes a C call and back.\n"
+          "Try `raise pf-write-readonly` and `frame`, or `tour`, or `help`.\n",
+          version);
     run_command_line();
     monitor();
 }

@@ -8,6 +8,7 @@
 #include "cpu/x86.h"
 #include "lib/panic.h"
 #include "lib/print.h"
+#include "lib/version.h"
 #include "report/backtrace.h"
 #include "report/describe.h"
 #include "report/machine_check.h"
@@ -28,7 +29,7 @@ static _Noreturn void stop(void)
 
 static _Noreturn void halt(void)
 {
-    print("System Halted.\n");
+    print("Barestub %s\nSystem Halted.\n", version);
     stop();
 }
 

@@ -15,6 +15,7 @@ from lint.errors import CannotRun
 from lint.load.sources import Source, load
 from lint.report import people, programs
 from lint.report.painter import Painter
+from version import add_version
 
 CLEAN, FINDINGS, CANNOT_RUN, PARTIAL = 0, 1, 2, 3
 
@@ -52,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    add_version(parser)
     parser.add_argument("files", nargs="*", metavar="FILE", help="a linked ELF kernel, or objects")
     stubs = parser.add_argument_group("where the stubs are")
     stubs.add_argument("--pattern", action="append", default=[], metavar="NAME%d[+N]",
