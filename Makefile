@@ -96,6 +96,7 @@ OBJECTS := $(SOURCES:%=$(BUILD)/%.o) $(GENERATED:%.c=%.c.o) \
 	$(OWN_FAULTS:$(FAULTS)/%=$(OWN)/%.o)
 
 ELF := $(BUILD)/barestub.elf
+RELEASE := $(BUILD)/release
 ISO := $(BUILD)/barestub.iso
 # Some systems have a CPU in the environment, which says something else.
 THEIR_CPU := $(if $(findstring command,$(origin CPU)),$(CPU))
@@ -117,7 +118,7 @@ DEPS := CC='$(CC)' CROSS='$(CROSS)' scripts/deps
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(BUILD)/pycache
 
 .PHONY: all run test truth truth-page debug fuzz fuzz-input lint bench compare bugs break mutate \
-	fresh compile_commands format clean help FORCE
+	fresh release compile_commands format clean help FORCE
 .DELETE_ON_ERROR:
 
 all: ## build build/barestub.elf and build/barestub.iso
@@ -131,7 +132,7 @@ run: ## boot it: RUN="...", FAULTS=DIR, UEFI=1, EMU=bochs|kvm, CPU=MODEL
 		$(if $(THEIR_CPU),--cpu $(call quote,$(THEIR_CPU))) $(if $(UEFI),--uefi) $(RUN_ISO)
 
 test: ## run all tests, or K="...", or EMU=kvm; JUnit XML in build/junit.xml
-	@$(DEPS) kernel image run uefi bochs debug record silicon clang bugs lint test \
+	@$(DEPS) kernel image run uefi bochs debug record silicon clang bugs lint test release \
 		$(if $(IS_X86_64),input)
 	@$(MAKE) --no-print-directory $(ISO) \
 		$(if $(IS_X86_64),$(SILICON)/fuzz $(SILICON)/native $(INPUT_FUZZERS))
@@ -197,6 +198,10 @@ mutate: ## break each instruction and statement of the path in turn, or those th
 	@$(MAKE) --no-print-directory $(ISO) $(if $(IS_X86_64),$(SILICON)/fuzz)
 	@$(PYTHON) tests/mutate.py $(if $(K),$(call quote,$(value K)))
 
+release: ## write what a release publishes, and its checksums, to build/release/
+	@$(DEPS) kernel image release
+	@$(MAKE) --no-print-directory $(RELEASE)/SHA256SUMS
+
 fresh: ## as a new user on a clean Debian: SUITE=bookworm|trixie|sid, ARGS="COMMAND..."
 	@scripts/fresh $(call quote,$(SUITE)) $(ARGS)
 
@@ -227,13 +232,13 @@ $(BUILD)/loaded.elf: $(ELF)
 	@$(OBJCOPY) --strip-debug $< $@
 
 $(BUILD)/%.iso: $(BUILD)/loaded.elf grub.cfg $(BUILD)/%.cfg
-	@mkdir -p $(BUILD)/iso-$*/boot/grub
+	@mkdir -p $(@D) $(BUILD)/iso-$*/boot/grub
 	@echo '  ISO   $@'
 	@cp $(BUILD)/loaded.elf $(BUILD)/iso-$*/boot/barestub.elf
 	@cp grub.cfg $(BUILD)/iso-$*/boot/grub/grub.cfg
 	@cp $(BUILD)/$*.cfg $(BUILD)/iso-$*/boot/grub/run.cfg
-	@$(GRUB_MKRESCUE) $(GRUB_OPTIONS) -o $@ $(BUILD)/iso-$* > $(BUILD)/grub-mkrescue-$*.log 2>&1 \
-		|| { cat $(BUILD)/grub-mkrescue-$*.log; exit 1; }
+	@$(AT_THE_COMMIT) $(GRUB_MKRESCUE) $(GRUB_OPTIONS) -o $@ $(BUILD)/iso-$* \
+		> $(BUILD)/iso-$*.log 2>&1 || { cat $(BUILD)/iso-$*.log; exit 1; }
 
 # What changes with the command line and not with a file: rewritten only if it differs.
 define write_if_changed
@@ -242,7 +247,7 @@ define write_if_changed
 endef
 
 .PRECIOUS: $(BUILD)/%.cfg
-$(BUILD)/barestub.cfg: export RUN_WORDS :=
+$(BUILD)/barestub.cfg $(RELEASE)/barestub.cfg: export RUN_WORDS :=
 $(BUILD)/case-%.cfg: export RUN_WORDS = raise $(CASE); poweroff
 $(BUILD)/%.cfg: FORCE
 	@$(PYTHON) scripts/build/run_cfg $@
@@ -297,6 +302,7 @@ $(filter $(BUILD)/tests/faults/% $(OWN)/%,$(OBJECTS)): | $(BUILD)/names
 $(BUILD)/names: $(filter tests/faults/%,$(SOURCES)) $(OWN_FAULTS) scripts/build/names $(BUILD)/objects
 	@$(PYTHON) scripts/build/names $@ $(filter %.asm,$^)
 
+include scripts/build/release.mk
 include tests/silicon/rules.mk
 include tests/fuzz/rules.mk
 

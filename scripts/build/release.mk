@@ -1,0 +1,18 @@
+# What a release publishes. Two builds of one commit by the same tools give the same bytes: whatever
+# writes a time into its output takes the commit's.
+
+COMMIT_TIME = $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct))
+
+# mformat and xorriso ask SOURCE_DATE_EPOCH, grub-mkrescue the clock.
+$(RELEASE)/barestub.iso: AT_THE_COMMIT = find $(BUILD)/iso-$* -exec touch -d @$(COMMIT_TIME) {} + && \
+	TZ=UTC SOURCE_DATE_EPOCH=$(COMMIT_TIME) \
+	faketime -f "$$(date -u -d @$(COMMIT_TIME) '+%F %T')"
+
+$(RELEASE)/TRUTH.md: tests/TRUTH.md
+	@mkdir -p $(@D)
+	@cp $< $@
+
+PUBLISHED := barestub.iso TRUTH.md
+
+$(RELEASE)/SHA256SUMS: $(PUBLISHED:%=$(RELEASE)/%)
+	@cd $(RELEASE) && sha256sum $(PUBLISHED) > SHA256SUMS && cat SHA256SUMS
