@@ -117,8 +117,8 @@ DEBUG_ISO := $(if $(RECORDED),$(BUILD)/run.iso,$(RUN_ISO))
 DEPS := CC='$(CC)' CROSS='$(CROSS)' scripts/deps
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(BUILD)/pycache
 
-.PHONY: all run test truth truth-page debug fuzz fuzz-input lint bench compare bugs break mutate \
-	fresh release compile_commands format clean help FORCE
+.PHONY: all run test truth truth-page debug fuzz fuzz-input lint stublint bench compare bugs break \
+	mutate fresh release compile_commands format clean help FORCE
 .DELETE_ON_ERROR:
 
 all: ## build build/barestub.elf and build/barestub.iso
@@ -173,6 +173,10 @@ lint: ## check anybody's interrupt stubs: ELF=KERNEL or "OBJECTS", ARGS="..." of
 	@$(DEPS) lint $(if $(THEIR_ELF),,kernel)
 	@$(if $(THEIR_ELF),,$(MAKE) --no-print-directory $(ELF))
 	@$(PYTHON) scripts/stublint $(if $(THEIR_ELF)$(RUNNING),$(THEIR_ELF),$(OUR_KERNEL)) $(ARGS)
+
+stublint: ## put scripts/stublint into one file that needs no clone, build/stublint.pyz
+	@$(DEPS) python
+	@$(MAKE) --no-print-directory $(BUILD)/stublint.pyz
 
 bench: ## measure the interrupt path beside the compilers' own, on this CPU
 	@$(DEPS) kernel image run silicon clang bench
@@ -257,6 +261,12 @@ $(BUILD)/objects: FORCE
 
 $(BUILD)/flags: FORCE
 	$(call write_if_changed,"$(CC) $(CFLAGS) $(NASMFLAGS)")
+
+# Made anew each time: the commit is in it.
+$(BUILD)/stublint.pyz: FORCE
+	@mkdir -p $(@D)
+	@echo '  ZIP   $@'
+	@$(PYTHON) scripts/build/zipapp $@
 
 $(BUILD)/generated/font.c: $(FONT) scripts/build/font
 	@mkdir -p $(@D)

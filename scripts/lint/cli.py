@@ -7,13 +7,14 @@ import os
 import sys
 import time
 
+from lint import config
 from lint.checks import allow
 from lint.checks.causes import groups_of
 from lint.checks.contract import Contract, Options
 from lint.checks.finding import Finding, Group
-from lint.errors import CannotRun
+from lint.errors import CannotRun, near
 from lint.load.sources import Source, load
-from lint.report import people, programs
+from lint.report import baseline, people, programs
 from lint.report.painter import Painter
 from version import add_version
 
@@ -40,6 +41,12 @@ allow-file: a line `rule:vectors  reason` or `unlinted:NAMES  reason` each, such
   no-code-frame:*   our IDT has no gate with DPL 3, and nobody executes INT 13
   unlinted:test_*   handlers of the self-test, which no release build has
 
+stublint.toml, in the current directory or named by --config, has the same options, and [allow]:
+  files = ["build/kernel.elf"]
+  pattern = ["isr%d", "irq%d+32"]
+  [allow]
+  "no-code-frame:*" = "our IDT has no gate with DPL 3, and nobody executes INT 13"
+
 exit status: 0 clean, 1 findings (ERROR, ABI or LATENT), 2 could not run, 3 no finding, but not
 everything was looked at: the end of the report says what, and how to include it.
 """
@@ -54,7 +61,8 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_version(parser)
-    parser.add_argument("files", nargs="*", metavar="FILE", help="a linked ELF kernel, or objects")
+    parser.add_argument("files", nargs="*", default=[], metavar="FILE",
+                        help="a linked ELF kernel, or objects")
     stubs = parser.add_argument_group("where the stubs are")
     stubs.add_argument("--pattern", action="append", default=[], metavar="NAME%d[+N]",
                        help="names with the vector in them: %%d or %%x; +N is added to it")
@@ -88,6 +96,11 @@ def parser() -> argparse.ArgumentParser:
     answers = parser.add_argument_group("answers")
     answers.add_argument("--allow", action="append", default=[], metavar="FILE",
                          help="findings to live with, each with its reason")
+    answers.add_argument("--baseline", metavar="FILE",
+                         help="findings of before: only new ones count")
+    answers.add_argument("--write-baseline", action="store_true",
+                         help="make that file of all that is found now")
+    answers.add_argument("--config", metavar="FILE", help="in the place of ./stublint.toml")
     answers.add_argument("--partial-ok", action="store_true",
                          help="status 0 although not everything was looked at")
     answers.add_argument("--json", metavar="FILE", help="the report as JSON (- for stdout)")
@@ -107,12 +120,12 @@ def number(text: str) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the tool; return its exit status."""
-    options = parser().parse_args(arguments)
-    if options.rules:
-        print(people.rules())
-        return CLEAN
     try:
-        return lint(options)
+        options, allowances = configured(sys.argv[1:] if arguments is None else arguments)
+        if options.rules:
+            print(people.rules())
+            return CLEAN
+        return lint(options, allowances)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FINDINGS
@@ -121,14 +134,34 @@ def main(arguments: list[str] | None = None) -> int:
         return CANNOT_RUN
 
 
-def lint(options: argparse.Namespace) -> int:
+def configured(arguments: list[str]) -> tuple[argparse.Namespace, list[allow.Allowance]]:
+    """Return the options that @arguments and the configuration file give, and what is allowed."""
+    words = parser()
+    file = config.load(words.parse_known_args(arguments)[0].config, words)
+    words.set_defaults(**file.values)
+    options, unknown = words.parse_known_args(arguments)
+    if unknown:
+        known = [name for action in words._actions for name in action.option_strings]
+        raise CannotRun(f"{unknown[0]}: there is no such option{near(unknown[0], known)}")
+    if options.write_baseline and not options.baseline:
+        raise CannotRun("--write-baseline: name the file by --baseline FILE")
+    if options.json == options.sarif == "-":
+        raise CannotRun("--json - and --sarif -: one of them needs a file")
+    return options, [*file.allowances, *(a for path in options.allow for a in allow.load(path))]
+
+
+def lint(options: argparse.Namespace, allowances: list[allow.Allowance]) -> int:
     """Lint what @options name, and report; return the exit status."""
-    allowances = [line for path in options.allow for line in allow.load(path)]
     start = time.monotonic()
     with load(options) as source:
         contract = Contract(source.image, _contract_options(options, source))
         findings = source.findings + contract.check(source.entries)
         counted, allowed = allow.split(findings, allowances)
+        if options.write_baseline:
+            baseline.write(options.baseline, [f for f in counted if f.severity != "INFO"])
+        if options.baseline:
+            counted, known = allow.split(counted, baseline.load(options.baseline))
+            allowed += known
         groups = groups_of(counted) + _allowed_groups(allowed)
         contract.locate(groups)
         coverage = contract.coverage(source.entries)

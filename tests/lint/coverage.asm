@@ -1,4 +1,5 @@
-; Three stubs that are right, and beside them, by one -D each, what a lint of them cannot have seen.
+; Three stubs that are right, and beside them, by one -D each, what a lint of them cannot have seen;
+; LOST and LOST_TOO are mistakes.
 
 extern handler
 
@@ -59,6 +60,12 @@ falls_in:
         call    handler
         pop     r11
         pop     r10
+    %ifdef BUG_LOST
+        xor     r11d, r11d
+    %endif
+    %ifdef BUG_LOST_TOO
+        xor     r10d, r10d
+    %endif
         pop     r9
         pop     r8
         pop     rdi

@@ -15,7 +15,7 @@ from pathlib import Path
 from lint.checks.coverage import Coverage
 from lint.checks.finding import Finding
 from lint.checks.rules import RULES
-from lint.errors import CannotRun
+from lint.errors import CannotRun, near
 
 LINE = re.compile(r"^([a-z0-9-]+):(\S+)\s+(\S.*)$")
 UNLINTED = "unlinted"
@@ -60,7 +60,7 @@ def parse(text: str, where: str) -> Allowance:
     if rule == UNLINTED:
         return Allowance(rule, frozenset(), reason, vectors)
     if rule not in RULES:
-        raise CannotRun(f"{where}: there is no rule {rule}; see --rules")
+        raise CannotRun(f"{where}: there is no rule {rule}{near(rule, RULES) or '; see --rules'}")
     return Allowance(rule, None if vectors == "*" else _numbers(vectors, where), reason)
 
 

@@ -10,6 +10,7 @@ from lint.checks.finding import Group
 from lint.checks.rules import RULES
 from lint.report.people import Summary
 from lint.report.painter import Painter
+from version import version
 
 LEVELS = {"ERROR": "error", "ABI": "error", "LATENT": "warning", "INFO": "note"}
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -19,6 +20,7 @@ def as_json(summary: Summary, groups: list[Group], painter: Painter) -> str:
     """Return the report as JSON."""
     return json.dumps(
         {
+            "version": version(),
             "input": summary.name,
             "vectors": [entry.vector for entry in summary.entries if entry.known],
             "runs": summary.runs,
@@ -75,6 +77,7 @@ def as_sarif(summary: Summary, groups: list[Group], painter: Painter) -> str:
     """Return the report as SARIF."""
     driver = {
         "name": "stublint",
+        "version": version(),
         "rules": [
             {
                 "id": rule.name,
