@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 import deviations
@@ -115,8 +117,17 @@ def test_a_row_that_nobody_measured_says_where_it_was_read() -> None:
     deviations.load(unfounded.replace('versions = "8.0-8.2"', read))
 
 
-def test_every_row_names_a_case() -> None:
-    assert {row.case for row in deviations.load()} <= set(entries())
+@pytest.mark.parametrize("versions", ["-7.1", "-9.0", "10.1-", "8.2-10.0"])
+def test_a_bound_that_nobody_measured_says_where_it_was_read(versions: str) -> None:
+    unfounded = TABLE.replace('"-7.2"', f'"{versions}"', 1).replace('"11.1-"', '"11.1"')
+    with pytest.raises(AssertionError, match="neither measured nor read"):
+        deviations.load(unfounded)
+
+
+def test_every_row_names_a_case_and_the_section_that_decides_it() -> None:
+    rows = deviations.load()
+    assert {row.case for row in rows} <= set(entries())
+    assert all(re.match("(SDM|APM) vol. [123], |Intel 8259A data sheet", row.manual) for row in rows)
 
 
 def test_without_a_reserved_bit_nothing_can_be_known_to_differ(iso: str) -> None:

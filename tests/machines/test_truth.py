@@ -144,6 +144,7 @@ def test_the_report_on_a_case(iso: str) -> None:
     done = truth("--case", SAFE, "--case-iso", f"case-{SAFE}.iso", iso)
     assert done.returncode == 0, done.stderr
     assert 'SDM vol. 3, 6.15, "Interrupt 11"' in done.stdout
+    assert "\n- SDM vol. 3, 6.13\n" in done.stdout
     assert f'fault   0, "{SAFE}"' in done.stdout and "%macro by_ud2 2" in done.stdout
     assert f"-cdrom case-{SAFE}.iso" in done.stdout and f"result: name={SAFE}" in done.stdout
     assert measure.qemu_target(iso).name in done.stdout

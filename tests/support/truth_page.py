@@ -34,6 +34,15 @@ Which machine does what the Intel SDM and the AMD APM say? Each row is a case of
 `make truth RECORD=1` measures the machine at hand and writes this page: do not edit it.
 """
 
+REASONS = """\
+## Why they differ
+
+The reasons are those of [emulators.toml](emulators.toml): on the columns' machines they are measured,
+of the versions between the table says what was read in the emulator's sources.
+
+"""
+
+
 def page() -> str:
     """Return the page as it must be now."""
     columns = recorded.columns()
@@ -77,28 +86,30 @@ def _machines(columns: list[Column]) -> str:
 
 def _reasons(columns: list[Column]) -> str:
     """The table of deviations, as far as it is about the columns' machines."""
-    text = "## Why they differ\n\nThe reasons are those of [emulators.toml](emulators.toml).\n\n"
+    text = REASONS
     for family in dict.fromkeys(column.family for column in columns):
         members = [column for column in columns if column.family == family]
         emulator = family if family in ("qemu-tcg", "bochs") else deviations.SILICON
         rows = [row for row in deviations.load() if row.emulator == emulator]
         lines = "".join(_reason_rows(rows, emulator, members))
         if lines:
-            text += _head([FAMILIES[family], "why", "cases"]) + lines + "\n"
+            heads = [FAMILIES[family], "why", "the manuals decide in", "read", "cases"]
+            text += _head(heads) + lines + "\n"
     return text
 
 
 def _reason_rows(rows: list[Deviation], emulator: str, columns: list[Column]) -> list[str]:
-    grouped: dict[tuple[str, str], list[str]] = {}
+    grouped: dict[tuple[str, ...], list[str]] = {}
     for row in rows:
         machines = [Implementation(emulator, column.version) for column in columns]
         versions = [m.version for m in machines if m.is_one_of(row.versions)]
-        cases = grouped.setdefault((", ".join(versions), row.reason), [])
+        cells = (", ".join(versions), row.reason, row.manual, row.read)
+        cases = grouped.setdefault(cells, [])
         cases += [f"`{row.case}`"] if any(_differs(c, row.case) for c in columns) else []
     return [
-        _row([versions, reason, " ".join(sorted(set(cases)))])
-        for (versions, reason), cases in grouped.items()
-        if versions and cases
+        _row([*cells, " ".join(sorted(set(cases)))])
+        for cells, cases in grouped.items()
+        if cells[0] and cases
     ]
 
 

@@ -7,6 +7,7 @@ import shlex
 import tempfile
 from pathlib import Path
 
+import deviations
 import words
 from catalogue import ROOT, Entry
 from emulator import bochs, kvm, qemu
@@ -72,9 +73,11 @@ def report(entry: Entry, result: Result, target: Target, emulator: str, iso: str
 
 
 def manuals(entry: Entry, result: Result) -> list[str]:
-    """Say where the manuals describe what is due, and what the case's own file says of it."""
+    """Say where the manuals decide what is due, where they describe it, and what the case's own file
+    says of it."""
     vectors = list(dict.fromkeys(trap["vector"] for trap in result.expected))
-    lines = []
+    rows = [row for row in deviations.load() if row.case == entry.name]
+    lines = list(dict.fromkeys(row.manual for row in rows))
     for vector in (v for v in vectors if v < EXCEPTIONS):
         name = words.trap({"vector": vector})
         title = TITLES.get(name, name)
