@@ -4,6 +4,7 @@ and what is expected wrong is a failure in the kernel."""
 from __future__ import annotations
 
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+import deviations
+import native
 import own_entries
 from conftest import BUILD, ROOT
 from emulator.playback import Played, play
@@ -109,13 +112,20 @@ def test_a_file_without_its_words_is_named(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def checked() -> Iterator[Played]:
-    """What the kernel says of a catalogue with the wrong entries added."""
+def tree() -> Iterator[Tree]:
+    """A tree with the wrong entries added, and those that a process can run."""
     assert BUILD.exists()
-    tree = Tree(f"wrong-entries-{os.getpid()}")  # of each worker of pytest-xdist
-    own_entries.add(tree)
-    yield play(tree.make("run.iso", run=f"{own_entries.RUN}; poweroff"), TIMEOUT)
-    tree.remove()
+    made = Tree(f"wrong-entries-{os.getpid()}")  # of each worker of pytest-xdist
+    own_entries.add(made)
+    own_entries.add_for_a_process(made)
+    yield made
+    made.remove()
+
+
+@pytest.fixture(scope="module")
+def checked(tree: Tree) -> Played:
+    """What the kernel says of that catalogue."""
+    return play(tree.make("run.iso", run=f"{own_entries.RUN}; poweroff"), TIMEOUT)
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -131,3 +141,14 @@ def test_a_deviation_is_what_the_entry_says(name: str, checked: Played) -> None:
     assert f"result: name={name} {verdict} " in checked.text
     if verdict == "known":
         assert "QEMU TCG: a reason" in checked.text.partition(f"result: name={name}")[0]
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="this is no x86-64 CPU")
+def test_a_process_knows_what_the_entry_says_of_the_cpu(tree: Tree) -> None:
+    tree.make("silicon/native")
+    raised = native.raise_all(tree.build)
+    for name, (*_, verdict) in own_entries.IN_A_PROCESS.items():
+        judgement = deviations.judge_by_own_rows(raised[name].expected, raised[name])
+        came = "fail" if judgement.wrong else "known" if judgement.deviation else "pass"
+        came = "skip" if raised[name].result.startswith("skip") else came
+        assert came == verdict, name

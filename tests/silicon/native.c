@@ -10,9 +10,24 @@
 #include <unistd.h>
 
 #include "cpu/cpu.h"
+#include "faults/deviations.h"
 #include "faults/program_lines.h"
 #include "lib/print.h"
 #include "native.h"
+
+/// What a person's own entries say of the CPU themselves.
+extern const struct deviation deviations_start[], deviations_end[];
+
+/// The row of @fault for this machine behind @after (null: the first), or null.
+static const struct deviation *deviation_after(const struct fault *fault,
+                                               const struct deviation *after)
+{
+    const struct deviation *row = after ? after + 1 : deviations_start;
+    for (; row < deviations_end; row++)
+        if (strcmp(row->name, fault->name) == 0 && strcmp(row->emulator, "silicon") == 0)
+            return row;
+    return NULL;
+}
 
 /// Where print() hands its text to.
 static void write_out(const char *text, size_t length)
@@ -32,6 +47,37 @@ static void print_result(const struct fault *fault, const struct native_outcome 
         print("fail the process died by signal %d\n", WTERMSIG(status));
     else
         print("pass\n");
+}
+
+static void print_override(const struct override *override)
+{
+    static const char *const names[] = {
+        [FIELD_VECTOR] = "vector",
+        [FIELD_ERROR] = "error",
+        [FIELD_RIP] = "rip",
+        [FIELD_CS] = "cs",
+        [FIELD_SS] = "ss",
+        [FIELD_RSP] = "rsp",
+        [FIELD_CR2] = "cr2",
+        [FIELD_DR6] = "dr6",
+        [FIELD_RFLAGS_SET] = "rflags_set",
+        [FIELD_RFLAGS_CLEAR] = "rflags_clear",
+    };
+    print("override: trap=%u %s=", override->trap, names[override->field]);
+    if (override->kind == OVERRIDE_VALUE)
+        print("0x%lx\n", override->value);
+    else
+        print("%s\n", override->kind == OVERRIDE_ANY ? "any" : "none");
+}
+
+static void print_deviations(const struct fault *fault)
+{
+    const struct deviation *row = NULL;
+    while ((row = deviation_after(fault, row))) {
+        print("deviates: traps=%u reason=%s\n", row->trap_count, row->reason);
+        for (unsigned i = 0; i < row->override_count; i++)
+            print_override(&row->overrides[i]);
+    }
 }
 
 static bool has_feature(uint32_t feature)
@@ -60,6 +106,10 @@ static const char *unsupported(const struct fault *fault)
     while ((expected = fault_expectation(fault, expected)))
         if (expected->flags & EXPECT_INTERRUPTED)
             return "a process does not see interrupts";
+    const struct deviation *row = NULL;
+    while ((row = deviation_after(fault, row)))
+        if (row->is_unsafe)
+            return "its own file says that it is unsafe";
     return NULL;
 }
 
@@ -78,6 +128,7 @@ static void run(const struct fault *fault, struct native_outcome *outcome)
     const struct expectation *expected = NULL;
     while ((expected = fault_expectation(fault, expected)))
         expect_line_print(fault, expected);
+    print_deviations(fault);
     for (size_t i = 0; i < outcome->count && i < TRAPS_LIMIT; i++)
         trap_line_print(&outcome->traps[i], fault->name, fault_expected_trap(fault, i));
     print_result(fault, outcome, status);

@@ -72,11 +72,22 @@ DEVIATING = {
     "not-run": ("expect BP, 0", "unsafe", "skip"),
 }
 
+# What comes instead on the CPU itself, for ring 3 in a process.
+IN_A_PROCESS = {
+    "silicon-right": ("expect BP, .next", "trap, rip 1", "pass"),
+    "silicon-trap": ("expect BP, 0", "trap, rip .next", "known"),
+    "silicon-any": ("expect BP, 0", "trap, any RIP", "known"),
+    "silicon-vector": ("expect UD, .next, code 5", "trap, vector BP, no_code", "known"),
+    "silicon-none": ("expect BP, .next\nexpect BP, 0", "trap", "known"),
+    "silicon-third-way": ("expect BP, 0", "trap, rip 1", "fail"),
+    "silicon-not-run": ("expect BP, .next", "unsafe", "skip"),
+}
+
 RUN = "; ".join(f"raise {name}" for name in [*WRONG, *DEVIATING])
 
 
-def _write(tree: Tree, name: str, summary: str, text: str) -> None:
-    entry = f'%include "fault.inc"\nfault 0, "{name}", "{summary}"{text}'
+def _write(tree: Tree, name: str, summary: str, text: str, ring: int = 0) -> None:
+    entry = f'%include "fault.inc"\nfault {ring}, "{name}", "{summary}"{text}'
     (tree.path / "tests" / "faults" / f"{name}.asm").write_text(entry)
 
 
@@ -88,3 +99,10 @@ def add(tree: Tree) -> None:
     for name, (expect, instead, _) in DEVIATING.items():
         rows = f'deviates BOCHS, "a bug"\ndeviates QEMU, "a reason", {instead}\n'
         _write(tree, name, "deviates", f"\nint3\n.next: done\n{expect}\n{rows}")
+
+
+def add_for_a_process(tree: Tree) -> None:
+    """Put those of IN_A_PROCESS into the catalogue of @tree."""
+    for name, (expect, instead, _) in IN_A_PROCESS.items():
+        row = f'deviates QEMU, "a bug"\ndeviates SILICON, "a reason", {instead}\n'
+        _write(tree, name, "deviates", f"\nint3\n.next: done\n{expect}\n{row}", ring=3)

@@ -1,4 +1,5 @@
-"""The lines that `raise` prints for programs: `expect:`, `trap:` and `result:`."""
+"""The lines that `raise` prints for programs: `expect:`, `trap:` and `result:`; from the program of
+tests/silicon/ also what an entry says of the CPU itself: `deviates:` and `override:`."""
 
 from __future__ import annotations
 
@@ -20,12 +21,21 @@ Fields = dict[str, "int | str"]
 
 
 @dataclass
+class Instead:
+    """What an entry's own file says that comes in the architecture's place."""
+
+    reason: str
+    traps: list[Fields]  # with what differs
+
+
+@dataclass
 class Raised:
     """What one `raise` has said."""
 
     expected: list[Fields] = field(default_factory=list)
     traps: list[Fields] = field(default_factory=list)
     result: str = ""  # "pass", or a word and a reason
+    deviations: list[Instead] = field(default_factory=list)
 
     @property
     def missing_feature(self) -> str:
@@ -64,6 +74,12 @@ def parse(text: str) -> Raised:
             raised.expected.append(_fields(rest))
         elif kind == "trap":
             raised.traps.append(_fields(rest))
+        elif kind == "deviates":
+            count, _, reason = rest.removeprefix("traps=").partition(" reason=")
+            raised.deviations.append(Instead(reason, [{} for _ in range(int(count))]))
+        elif kind == "override":
+            override = _fields(rest)
+            raised.deviations[-1].traps[override.pop("trap")].update(override)
         elif kind == "result":
             raised.result = rest.split(maxsplit=1)[1]
     return raised
