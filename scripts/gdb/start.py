@@ -8,6 +8,7 @@ import os
 import sys
 
 _directory = os.path.dirname(os.path.abspath(__file__))
+sys.path.append(os.path.dirname(_directory))  # for what is not GDB's alone, such as manuals.py
 _spec = importlib.util.spec_from_file_location(
     "barestub", os.path.join(_directory, "__init__.py"), submodule_search_locations=[_directory]
 )

@@ -1,22 +1,23 @@
-"""The lists that C and NASM share, kernel/*/*.def, as the tests see them."""
+"""What the tests want of the lists that C and NASM share, kernel/*/*.def."""
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
-KERNEL = Path(__file__).parents[2] / "kernel"
-
-VECTOR = re.compile(r'^VECTOR\((\d+), (\w+), "([^"]*)"', re.MULTILINE)
-RFLAGS_BIT = re.compile(r"^CONSTANT\(RFLAGS_(\w+), 1 << (\d+)\)", re.MULTILINE)
+from manuals import CONSTANTS, VECTORS
 
 EXCEPTIONS = 32  # vectors below it are the CPU's own
 
-_VECTORS = VECTOR.findall((KERNEL / "trap" / "vectors.def").read_text())
-MNEMONICS = {int(number): mnemonic for number, mnemonic, _ in _VECTORS}
+MNEMONICS = {vector.number: vector.mnemonic for vector in VECTORS.values()}
 
 # By the exceptions' short names: "#PF" is "#PF Page Fault".
-TITLES = {f"#{m}": f"#{m} {name}" for number, m, name in _VECTORS if int(number) < EXCEPTIONS}
+TITLES = {
+    f"#{vector.mnemonic}": f"#{vector.mnemonic} {vector.name}"
+    for vector in VECTORS.values()
+    if vector.number < EXCEPTIONS
+}
 
-_X86 = (KERNEL / "cpu" / "x86.def").read_text()
-RFLAGS = {name: 1 << int(bit) for name, bit in RFLAGS_BIT.findall(_X86)}
+# Bits by name, and not IOPL, which is a field of two.
+RFLAGS = {
+    name.removeprefix("RFLAGS_"): value
+    for name, value in CONSTANTS.items()
+    if name.startswith("RFLAGS_") and value.bit_count() == 1
+}

@@ -7,11 +7,11 @@ import struct
 from dataclasses import dataclass
 
 import gdb
+from manuals import CONSTANTS, VECTORS, short, title, vector_of
 
 from ..command import Command, say
 from ..draw import words
 from ..frame import path, symbols
-from ..frame.manuals import CONSTANTS, VECTORS, short, title, vector_of
 
 _TYPES = {0xE: "interrupt gate", 0xF: "trap gate"}
 

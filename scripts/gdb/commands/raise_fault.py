@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gdb
+from manuals import title
 
 from .. import execution
 from ..command import Command, say
@@ -10,7 +11,6 @@ from ..draw import words
 from ..frame import catalogue, path, symbols, trap
 from ..frame.catalogue import Fault
 from ..frame.frames import location
-from ..frame.manuals import title
 from ..serial_line import SERIAL
 
 

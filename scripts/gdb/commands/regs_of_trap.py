@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import gdb
+from manuals import VECTORS, short, title
 
 from ..command import Command, say
 from ..draw import stack, words
 from ..frame import symbols, trap
-from ..frame.manuals import VECTORS, short, title
 
 
 def _in_words(name: str, value: int) -> str:

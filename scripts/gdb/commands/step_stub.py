@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gdb
+from manuals import title, vector_of
 
 from .. import execution
 from ..command import Command, say
@@ -10,7 +11,6 @@ from ..draw import stack, steps
 from ..draw.steps import Moment
 from ..frame import catalogue, path, trap
 from ..frame.frames import STOPS, location
-from ..frame.manuals import title, vector_of
 from . import raise_fault
 
 

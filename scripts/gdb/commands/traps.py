@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import gdb
+from manuals import CONSTANTS, VECTORS, short
 
 from ..command import Command, say
 from ..draw.stack import clipped
 from ..frame import symbols, trap
-from ..frame.manuals import CONSTANTS, VECTORS, short
 
 
 def _taken() -> list[gdb.Value]:

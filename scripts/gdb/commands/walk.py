@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 
 import gdb
+from manuals import CONSTANTS as X86
+from manuals import short, title
 
 from .. import execution
 from ..command import Command, say
@@ -13,8 +15,6 @@ from ..draw import stack, steps
 from ..draw.steps import Moment
 from ..frame import catalogue, symbols, trap
 from ..frame.frames import location
-from ..frame.manuals import CONSTANTS as X86
-from ..frame.manuals import short, title
 from ..frame.trap import GENERAL, register
 from . import raise_fault
 

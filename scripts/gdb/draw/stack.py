@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import gdb
+from manuals import CONSTANTS, short, title
 
 from ..command import WIDTH
 from ..frame import symbols
-from ..frame.manuals import CONSTANTS, short, title
 from ..frame.trap import ENTRY, FIXUP, Slot, Trap, register
 from . import words
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import gdb
+from manuals import short
 
 from .. import execution
 from ..frame import path, symbols, trap
-from ..frame.manuals import short
 from ..frame.trap import Slot, Trap
 from . import stack
 

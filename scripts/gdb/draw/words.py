@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ..frame.manuals import CONSTANTS as X86
-from ..frame.manuals import VECTORS
+from manuals import CONSTANTS as X86
+from manuals import VECTORS
+
 
 # SDM vol. 3, 6.15, "Interrupt 21".
 _CONTROL_PROTECTION = {

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import gdb
+from manuals import VECTORS, short
 
 from . import symbols
-from .manuals import VECTORS, short
 
 
 @dataclass(frozen=True)

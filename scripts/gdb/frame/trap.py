@@ -8,9 +8,9 @@ import struct
 from dataclasses import dataclass
 
 import gdb
+from manuals import OFFSETS, VECTORS
 
 from . import path, symbols
-from .manuals import OFFSETS, VECTORS
 
 REGS_SIZE = OFFSETS["ss"] + 8
 CPU_SLOTS = ("ss", "rsp", "rflags", "cs", "rip")

@@ -7,7 +7,7 @@ import os
 import re
 from dataclasses import dataclass
 
-_KERNEL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "kernel")
+_KERNEL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "kernel")
 
 
 @dataclass(frozen=True)
