@@ -4,6 +4,7 @@ number of the release, and the commit where it is known."""
 from __future__ import annotations
 
 import argparse
+import functools
 import subprocess
 from pathlib import Path
 
@@ -35,6 +36,7 @@ def commit() -> str | None:
     return head and head + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")
 
 
+@functools.cache
 def version() -> str:
     """Return the version, such as "1.0 (4e29c32)"; "+" says that files differ from the commit."""
     known = commit()

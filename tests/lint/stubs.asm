@@ -47,7 +47,7 @@ isr%1:
     %else
         endbr64
     %endif
-    %if %1 = 33
+    %if %1 = 22
         BUG     WILD_ACCESS, mov rax, [rax]
         BUG     LOST, jmp [abs nowhere]
         BUG     INVALID, db 0x06
@@ -148,7 +148,7 @@ isr%1:
 
         section .text
 %assign v 0
-%rep 48
+%rep 24
         stub    v
     %assign v v + 1
 %endrep

@@ -58,7 +58,7 @@ def test_one_struct_is_one_finding(bench: Workbench) -> None:
 def test_vectors_have_no_random_holes(bench: Workbench) -> None:
     """What hangs on RFLAGS of the interrupted program is tried with the same ones everywhere."""
     report = bench.lint(bench.assemble("stubs.asm", "NO_CLD"))
-    without_paranoid = [v for v in (*range(48), 128, 200) if v not in (2, 18)]
+    without_paranoid = [v for v in (*range(24), 128, 200) if v not in (2, 18)]
     assert report.finding("swapgs-interruptible")["vectors"] == without_paranoid
 
 

@@ -16,7 +16,7 @@ for module in ("unicorn", "capstone", "elftools"):
 
 from lint import cli  # noqa: E402
 
-CASES = 150  # of each kind
+CASES = 80  # of each kind
 ANSWERS = (cli.CLEAN, cli.FINDINGS, cli.CANNOT_RUN, cli.PARTIAL)
 
 

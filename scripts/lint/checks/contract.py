@@ -149,6 +149,8 @@ class Contract:
         kernel_cs, kernel_ss, user_cs, user_ss = USUAL_SELECTORS
         for entry in entries[:FEW]:
             variant = replace(USUAL[0], has_code=self._has_code(entry))
+            if not any(map(self._compares, self._runner.run(entry, variant).path)):
+                continue
             trace = self._runner.run(entry, variant, watch=True)
             for moment in trace.watched:
                 value = self._compared_to(moment, trace.frame_address + 8)
@@ -160,14 +162,18 @@ class Contract:
 
     def _compared_to(self, moment: Moment, address: int) -> int | None:
         """Return the constant that the instruction at @moment compares the word at @address to."""
-        instruction = self.decoder.at(moment.pc)
-        if instruction is None or instruction.mnemonic != "cmp":
+        if not self._compares(moment.pc):
             return None
+        instruction = self.decoder.at(moment.pc)
         constant = instruction.detail.operands[1]
         if constant.type != x86.X86_OP_IMM:
             return None
         accessed = self.decoder.memory_address(instruction, moment.registers)
         return constant.imm if accessed == address else None
+
+    def _compares(self, pc: int) -> bool:
+        instruction = self.decoder.at(pc)
+        return instruction is not None and instruction.mnemonic == "cmp"
 
     def _has_code(self, entry: Entry) -> bool:
         """Whether the CPU pushes a code for @entry. If its vector is not known, the stub itself

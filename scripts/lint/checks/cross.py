@@ -95,17 +95,22 @@ def find_vector_place(group: Group) -> tuple[Place, int] | None:
     vectors = {trace.entry.vector for trace, _ in group if trace.entry.known}
     if len(vectors) < ENOUGH_VECTORS:
         return None
+    seen = [(trace.entry.vector, dict(_places(trace, call))) for trace, call in group]
     hits: dict[tuple[Place, int], set[int]] = defaultdict(set)
-    misses: dict[tuple[Place, int], set[int]] = defaultdict(set)
-    exact: Counter[tuple[Place, int]] = Counter()
-    for trace, call in group:
-        for place, value in _places(trace, call):
+    for vector, places in seen:
+        for place, value in places.items():
             for bias in BIASES:
-                vector = trace.entry.vector
-                right = _is_low_byte(value, vector, bias)
-                (hits if right else misses)[place, bias].add(vector)
-                exact[place, bias] += value == vector - bias
-    sure = {key: found - misses[key] for key, found in hits.items()}
+                if _is_low_byte(value, vector, bias):
+                    hits[place, bias].add(vector)
+    sure: dict[tuple[Place, int], set[int]] = {}
+    exact: Counter[tuple[Place, int]] = Counter()
+    for (place, bias), found in hits.items():
+        if len(found) < ENOUGH_VECTORS:
+            continue
+        values = [(vector, places[place]) for vector, places in seen if place in places]
+        misses = {vector for vector, value in values if not _is_low_byte(value, vector, bias)}
+        sure[place, bias] = found - misses
+        exact[place, bias] = sum(value == vector - bias for vector, value in values)
     best = max(sure, key=lambda key: (len(sure[key]), exact[key], key[1] == 0), default=None)
     if best is None or len(sure[best]) < max(ENOUGH_VECTORS, ENOUGH_SHARE * len(vectors)):
         return None

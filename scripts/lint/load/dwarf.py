@@ -50,6 +50,10 @@ class Function:
     parameters: list[Parameter]
 
 
+# A compile unit: where it is from, its DIE, and the addresses of its code.
+Unit = tuple[object, object, list[tuple[int, int]]]
+
+
 class Debug:
     """The DWARF of a linked kernel, looked up by address, or of objects, looked up by name."""
 
@@ -57,7 +61,9 @@ class Debug:
         self._image = image
         self._by_name = by_name
         self._infos = [info for elf in elves if (info := _dwarf(elf))]
-        self._units: list[tuple[object, object, list[tuple[int, int]]]] | None = None
+        self._units: list[Unit] | None = None
+        self._at: dict[int, Unit] = {}  # those that an address was looked up in, by their offset
+        self._addresses = [None if by_name else _addresses(info) for info in self._infos]
         self._functions: dict[int, Function | None] = {}
         self._lines: dict[object, list[tuple[int, str, int]]] = {}
 
@@ -79,13 +85,17 @@ class Debug:
         except BROKEN:
             return None
 
-    def _all_units(self) -> list[tuple[object, object, list[tuple[int, int]]]]:
+    def _units_at(self, address: int) -> list[Unit]:
+        """Return the units that may hold @address. Most files have a table of addresses: to read
+        all units takes a hundred times as long."""
+        for info, addresses in zip(self._infos, self._addresses):
+            offset = _offset_at(addresses, address)
+            if offset is not None:
+                if offset not in self._at:
+                    self._at[offset] = _unit(info, info.get_CU_at(offset))
+                return [self._at[offset]]
         if self._units is None:
-            self._units = []
-            for info in self._infos:
-                for unit in info.iter_CUs():
-                    top = unit.get_top_DIE()
-                    self._units.append((info, top, _ranges(info, unit, top)))
+            self._units = [_unit(info, cu) for info in self._infos for cu in info.iter_CUs()]
         return self._units
 
     def _find(self, address: int) -> Function | None:
@@ -100,7 +110,7 @@ class Debug:
         return None
 
     def _subprograms(self, address: int) -> Iterator[object]:
-        for _, top, ranges in self._all_units():
+        for _, top, ranges in self._units_at(address):
             if _integer(top, "DW_AT_language") == LANG_MIPS_ASSEMBLER:
                 continue
             if not self._by_name and not any(low <= address < high for low, high in ranges):
@@ -108,7 +118,7 @@ class Debug:
             yield from _functions_below(top)
 
     def _line(self, address: int) -> str | None:
-        for info, top, ranges in self._all_units():
+        for info, top, ranges in self._units_at(address):
             if any(low <= address < high for low, high in ranges):
                 if top.offset not in self._lines:
                     self._lines[top.offset] = list(_line_rows(info, top.cu))
@@ -129,6 +139,24 @@ def _dwarf(elf: ELFFile) -> object | None:
         return elf.get_dwarf_info()
     except BROKEN:
         return None
+
+
+def _addresses(info: object) -> object | None:
+    """Return the table of addresses of @info, if there is one that can be read."""
+    try:
+        table = info.get_aranges()
+        return table if table is not None and table.entries else None
+    except (*BROKEN, NotImplementedError):
+        return None
+
+
+def _offset_at(addresses: object | None, address: int) -> int | None:
+    return addresses.cu_offset_at_addr(address) if addresses is not None else None
+
+
+def _unit(info: object, cu: object) -> Unit:
+    top = cu.get_top_DIE()
+    return info, top, _ranges(info, cu, top)
 
 
 def _attribute(die: object, name: str) -> object | None:
