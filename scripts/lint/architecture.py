@@ -4,13 +4,14 @@ and AMD APM vol. 2, chapter 8."""
 from __future__ import annotations
 
 VECTOR_COUNT = 256
+SYSCALL, SYSENTER = VECTOR_COUNT, VECTOR_COUNT + 1  # no vectors: the entries beside the IDT
 GATE_SIZE = 16
 PAGE_SIZE = 4096
 
 # SDM vol. 3, table 6-1; APM vol. 2, table 8-1, adds #VC and #SX.
 VECTORS_WITH_CODE = frozenset({8, 10, 11, 12, 13, 14, 17, 21, 29, 30})
 
-NMI, DOUBLE_FAULT, MACHINE_CHECK = 2, 8, 18
+DEBUG, NMI, DOUBLE_FAULT, MACHINE_CHECK = 1, 2, 8, 18
 BREAKPOINT, OVERFLOW, PAGE_FAULT = 3, 4, 14
 
 MNEMONICS = {
@@ -18,12 +19,21 @@ MNEMONICS = {
     10: "#TS", 11: "#NP", 12: "#SS", 13: "#GP", 14: "#PF", 16: "#MF", 17: "#AC", 18: "#MC",
     19: "#XM", 20: "#VE", 21: "#CP", 28: "#HV", 29: "#VC", 30: "#SX",
 }  # fmt: skip
+ENTRIES = {SYSCALL: "SYSCALL", SYSENTER: "SYSENTER"}
 
 RFLAGS_FIXED = 1 << 1
+RFLAGS_TF = 1 << 8
 RFLAGS_IF = 1 << 9
 RFLAGS_DF = 1 << 10
+RFLAGS_IOPL = 3 << 12
+RFLAGS_NT = 1 << 14
+RFLAGS_VM = 1 << 17
 RFLAGS_AC = 1 << 18
 
+# SDM vol. 4, table 2-2.
+MSR_SYSENTER_ESP, MSR_SYSENTER_EIP = 0x175, 0x176
+MSR_STAR, MSR_LSTAR, MSR_SFMASK = 0xC0000081, 0xC0000082, 0xC0000084
+MSR_EFER = 0xC0000080
 MSR_GS_BASE = 0xC0000101
 MSR_KERNEL_GS_BASE = 0xC0000102
 
@@ -45,17 +55,20 @@ def is_canonical(address: int) -> bool:
 
 
 def vector_name(vector: int) -> str:
-    """Return such as "13 #GP", or "32" for a vector without a name."""
+    """Return such as "vector 13 #GP", "vector 32" for one without a name, or "SYSCALL"."""
+    if vector in ENTRIES:
+        return ENTRIES[vector]
     mnemonic = MNEMONICS.get(vector)
-    return f"{vector} {mnemonic}" if mnemonic else str(vector)
+    return f"vector {vector} {mnemonic}" if mnemonic else f"vector {vector}"
 
 
 def ranges(vectors: list[int]) -> str:
-    """Return sorted @vectors in words, such as "0-7, 9, 32-255"."""
+    """Return @vectors in words, such as "0-7, 9, 32-255, SYSCALL"."""
     parts: list[list[int]] = []
-    for vector in sorted(set(vectors)):
+    for vector in sorted(set(vectors) - ENTRIES.keys()):
         if parts and parts[-1][-1] == vector - 1:
             parts[-1][-1] = vector
         else:
             parts.append([vector, vector])
-    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in parts)
+    words = [str(a) if a == b else f"{a}-{b}" for a, b in parts]
+    return ", ".join(words + [ENTRIES[v] for v in sorted(ENTRIES.keys() & set(vectors))])

@@ -8,7 +8,7 @@ import sys
 import time
 
 from lint import config
-from lint.checks import allow
+from lint.checks import abi, allow
 from lint.checks.causes import groups_of
 from lint.checks.contract import Contract, Options
 from lint.checks.finding import Finding, Group
@@ -79,6 +79,15 @@ def parser() -> argparse.ArgumentParser:
     stubs.add_argument("--idt", metavar="SYMBOL|ADDRESS", help="the IDT in the file's own memory")
     stubs.add_argument("--memory", action="append", default=[], metavar="FILE@ADDRESS",
                        help="raw memory as well as, or instead of, an ELF file")
+    calls = parser.add_argument_group("system calls")
+    calls.add_argument("--syscall", metavar="SYMBOL|ADDRESS", help="what LSTAR holds")
+    calls.add_argument("--sysenter", metavar="SYMBOL|ADDRESS", help="what SYSENTER_EIP holds")
+    calls.add_argument("--sfmask", type=number, metavar="VALUE",
+                       help="the flags that SYSCALL clears (IA32_FMASK)")
+    calls.add_argument("--star", type=number, metavar="VALUE", help="what STAR holds")
+    calls.add_argument("--abi", default="c", metavar="c|linux|FILE",
+                       help="which registers a system call may change: what a C function may (c),"
+                       " RAX, RCX and R11 (linux), or those that FILE says")
     live = parser.add_argument_group("a running kernel")
     live.add_argument("--boot", metavar="ISO", help="boot it in QEMU")
     live.add_argument("--after", type=float, default=5.0, metavar="SECONDS",
@@ -155,7 +164,10 @@ def lint(options: argparse.Namespace, allowances: list[allow.Allowance]) -> int:
     start = time.monotonic()
     with load(options) as source:
         contract = Contract(source.image, _contract_options(options, source))
-        findings = source.findings + contract.check(source.entries)
+        findings = source.findings + contract.check(source.entries, source.calls)
+        coverage = contract.coverage(source.entries, source.calls)
+        allow.leave_out(coverage, allowances)
+        findings += contract.check_ways_in(coverage, source.calls.ways_in)
         counted, allowed = allow.split(findings, allowances)
         if options.write_baseline:
             baseline.write(options.baseline, [f for f in counted if f.severity != "INFO"])
@@ -164,8 +176,6 @@ def lint(options: argparse.Namespace, allowances: list[allow.Allowance]) -> int:
             allowed += known
         groups = groups_of(counted) + _allowed_groups(allowed)
         contract.locate(groups)
-        coverage = contract.coverage(source.entries)
-        allow.leave_out(coverage, allowances)
         seconds = time.monotonic() - start
         summary = people.Summary(source.name, source.entries, contract.runs, seconds, coverage)
         _answer(options, summary, groups, Painter(source.image, contract.decoder))
@@ -182,6 +192,7 @@ def _contract_options(options: argparse.Namespace, source: Source) -> Options:
         c_names=set(options.c),
         assembly_names=set(options.asm),
         selectors=source.selectors,
+        abi=abi.load(options.abi),
     )
 
 

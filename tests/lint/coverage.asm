@@ -76,17 +76,42 @@ falls_in:
         add     rsp, 16
         iretq
 
-%ifdef BUG_OWN_FRAME
+%ifdef BUG_OWN_FRAME                    ; with parts of the frame that are given, or right
+        %ifndef USER_SS
+        %define USER_SS 0x1B
+        %endif
+        %ifndef USER_RFLAGS
+        %define USER_RFLAGS 0x202
+        %endif
+        %ifndef USER_CS
+        %define USER_CS 0x23
+        %endif
+        %ifndef USER_RIP
+        %define USER_RIP rdi
+        %endif
 global enter_ring3:function
 enter_ring3:
         push    rbp
         mov     rbp, rsp
-        push    0x1B
+        push    USER_SS
         push    rsi
-        push    0x202
-        push    0x23
-        push    rdi
+        push    USER_RFLAGS
+        push    USER_CS
+    %ifdef WAITS
+.busy:  hlt
+        jmp     .busy
+    %endif
+        mov     rax, USER_RIP
+        push    rax
         iretq
+%endif
+
+%ifdef BUG_BY_SYSRET
+global enter_by_sysret:function
+enter_by_sysret:
+        mov     rcx, rdi
+        mov     r11d, USER_RFLAGS
+        o64 sysret
 %endif
 
 %ifdef BUG_GIVEN

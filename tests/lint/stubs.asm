@@ -192,6 +192,9 @@ entry:
         mov     rbx, rsp
         and     rsp, -16
         BUG     CR2_EARLY, mov rax, cr2
+        BUG     CR2_AFTER_ACCESS, mov rax, [rbx + 136]      ; the instruction that faulted
+        BUG     CR2_AFTER_ACCESS, movzx eax, byte [rax]
+        BUG     CR2_AFTER_ACCESS, mov rax, cr2
         BUG     BREAKPOINT, int3
         BUG     MXCSR_LOADED, ldmxcsr [rel mxcsr]
         BUG     FNINIT, fninit

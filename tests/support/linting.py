@@ -52,11 +52,14 @@ class Workbench:
         report = json.loads(answer.read_text())
         return Report(status, report["findings"], report["coverage"], report["vectors"])
 
-    def assemble(self, name: str, *bugs: str, design: str = "") -> Path:
-        """Assemble a NASM file with these bugs, as @design if it has several."""
+    def assemble(
+        self, name: str, *bugs: str, design: str = "", defines: tuple[str, ...] = ()
+    ) -> Path:
+        """Assemble a NASM file with these bugs and @defines, as @design if it has several."""
         target = self._directory / f"{name}.o"
         command = ["nasm", "-f", "elf64", "-o", target, *(f"-DBUG_{bug}" for bug in bugs)]
         command += [f"-DDESIGN_{design}"] if design else []
+        command += [f"-D{define}" for define in defines]
         subprocess.run([*command, SOURCES / name], check=True)
         return target
 

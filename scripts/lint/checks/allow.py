@@ -1,8 +1,8 @@
 """What a project has decided to live with: rules and vectors, each with a reason.
 
-A line of the file is `rule:vectors  reason`, where vectors are like `8`, `32-47,128` or `*`; or
-`unlinted:names  reason` for functions that need not be linted, where `*` stands for any characters.
-`#` begins a comment.
+A line of the file is `rule:vectors  reason`, where vectors are like `8`, `32-47,128`, `SYSCALL` or
+`*`; or `unlinted:names  reason` for functions that need not be linted, where `*` stands for any
+characters. `#` begins a comment.
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from lint.checks.coverage import Coverage
+from lint.architecture import ENTRIES
+from lint.checks.coverage import Coverage, Function
 from lint.checks.finding import Finding
 from lint.checks.rules import RULES
 from lint.errors import CannotRun, near
 
 LINE = re.compile(r"^([a-z0-9-]+):(\S+)\s+(\S.*)$")
 UNLINTED = "unlinted"
+ENTRY_NUMBERS = {name: number for number, name in ENTRIES.items()}
 
 
 @dataclass
@@ -67,6 +69,9 @@ def parse(text: str, where: str) -> Allowance:
 def _numbers(text: str, where: str) -> frozenset[int]:
     numbers: set[int] = set()
     for part in text.split(","):
+        if part in ENTRY_NUMBERS:
+            numbers.add(ENTRY_NUMBERS[part])
+            continue
         match = re.fullmatch(r"(\d+)(?:-(\d+))?", part)
         if match is None:
             raise CannotRun(f"{where}: {text} is no list of vectors")
@@ -93,8 +98,15 @@ def split(
 
 
 def leave_out(coverage: Coverage, allowances: list[Allowance]) -> None:
-    """Give the functions of @coverage that need not be linted the reasons why."""
+    """Give the functions of @coverage that need not be linted the reasons why. Those that make a
+    frame of their own are left out as well."""
+    for name in list(coverage.own_frames):
+        if _reason(name, allowances):
+            del coverage.own_frames[name]
+            coverage.unlinted.append(Function(name, ""))
     for function in coverage.unlinted:
-        function.reason = next(
-            (a.reason for a in allowances if a.names and fnmatchcase(function.name, a.names)), None
-        )
+        function.reason = _reason(function.name, allowances)
+
+
+def _reason(name: str, allowances: list[Allowance]) -> str | None:
+    return next((a.reason for a in allowances if a.names and fnmatchcase(name, a.names)), None)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lint.architecture import DOUBLE_FAULT, MACHINE_CHECK, NMI, RFLAGS_AC, RFLAGS_DF
+from lint.architecture import DEBUG, DOUBLE_FAULT, MACHINE_CHECK, NMI, RFLAGS_AC, RFLAGS_DF
 from lint.checks.context import Checks
 from lint.checks.finding import Finding
 from lint.engine.trace import Call
 from lint.engine.values import USER_GS
 
 # Vectors that may come between an entry and its SWAPGS.
-PARANOID = (1, NMI, DOUBLE_FAULT, MACHINE_CHECK)
+PARANOID = (DEBUG, NMI, DOUBLE_FAULT, MACHINE_CHECK)
 
 
 class CallChecks(Checks):
     """Alignment, flags and GS."""
+
+    came_by = "a trap from ring 3"
 
     def check(self) -> Iterator[Finding]:
         """Yield what is wrong at the calls."""
@@ -47,7 +49,7 @@ class CallChecks(Checks):
             by_c = trace.entry.vector in PARANOID and not trace.swapgs
             yield self.finding(
                 "swapgs-missing",
-                f"{call.callee.name} is called with the user's GS base after a trap from ring 3"
+                f"{call.callee.name} is called with the user's GS base after {self.came_by}"
                 + (", right if it sets GS itself" if by_c else ""),
                 moment,
                 "LATENT" if by_c else None,

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from lint.checks.finding import SEVERITIES, Finding, Group
 
 # Rules that are broken once for the whole kernel, wherever that is seen.
-ONE_MISTAKE = ("stack-misaligned", "df-set", "ac-set", "struct-field", "no-code-frame")
+ONE_MISTAKE = ("stack-misaligned", "df-set", "ac-set", "struct-field", "no-code-frame",
+               "syscall-interruptible")  # fmt: skip
 
 # What follows from a frame of another size: whatever reads it.
 SHIFTED = ("frame-shifted", "struct-field", "vector-wrong", "code-wrong", "stack-misaligned",
@@ -29,6 +30,12 @@ CONSEQUENCES = {
     "swapgs-from-ring-0": ("gs-user-access", "swapgs-unbalanced"),
     "early-sti": ("swapgs-interruptible",),
     "stack-misaligned": ("operand-misaligned",),
+    "sfmask-flags": ("syscall-interruptible", "swapgs-interruptible", "df-set", "ac-set", "nt-set"),
+    "syscall-interruptible": ("swapgs-interruptible",),
+    "syscall-fault-window": ("wild-access", "exception-in-stub"),
+    "syscall-user-stack": ("syscall-rsp-lost", "syscall-register-lost", "syscall-rip-lost",
+                           "syscall-rflags-lost"),
+    "gs-user-access": ("syscall-leak",),
 }
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lint.architecture import PAGE_SIZE
+from lint.checks.abi import Abi
 from lint.checks.finding import Finding
 from lint.checks.rules import RULES
 from lint.engine.callee import Judge
 from lint.engine.disasm import Decoder
 from lint.engine.trace import Moment, Trace, Write
-from lint.engine.values import STACK_BASE, STACK_SIZE, USER_GS
+from lint.engine.values import KERNEL_GS, STACK_BASE, STACK_SIZE, USER_GS
 from lint.engine.vectors_in_c import VectorUse
 from lint.load.image import Image
 
@@ -32,6 +34,7 @@ class Context:
     swaps_gs: bool  # whether any stub of the kernel does
     shifts: dict[tuple[int, bool], int]  # by vector and code: how far C's frame is off
     twice: set[int]  # the IRETQs before which the error code is dropped twice
+    abi: Abi  # of system calls
 
 
 class Checks:
@@ -99,6 +102,14 @@ class Checks:
         """Return the mnemonic of the instruction at @pc."""
         instruction = self.context.decoder.at(pc)
         return instruction.mnemonic if instruction else ""
+
+    def is_kernels(self, address: int) -> bool:
+        """Whether @address is a variable of the kernel's, which is always mapped."""
+        image = self.context.image
+        page = address // PAGE_SIZE * PAGE_SIZE
+        external = any(page <= extern < page + PAGE_SIZE for extern in image.externs)
+        per_cpu = KERNEL_GS <= address < KERNEL_GS + STACK_SIZE
+        return external or per_cpu or image.segment_at(address) is not None
 
     def slot_name(self, value: int) -> str:
         """Return @value in words, a slot of the frame by its name."""

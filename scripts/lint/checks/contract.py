@@ -13,27 +13,35 @@ from lint.architecture import (
     GENERAL,
     MACHINE_CHECK,
     NMI,
+    PAGE_FAULT,
     RFLAGS_AC,
     RFLAGS_DF,
     VECTORS_WITH_CODE,
 )
+from lint.checks.abi import KNOWN, Abi
 from lint.checks.causes import without_consequences
 from lint.checks.context import Context
-from lint.checks.coverage import Coverage, Record, Surveyor
+from lint.checks.coverage import Coverage, Function, Record, Surveyor
+from lint.checks.cr2 import Cr2Checks
 from lint.checks.cross import check_codes, check_shapes, check_vectors, frame_shifts
 from lint.checks.fields import check_fields
 from lint.checks.finding import Finding, Group
 from lint.checks.fixes import Fixer
 from lint.checks.one_run import check
 from lint.checks.rules import RULES
+from lint.checks.system_calls import SystemCallChecks, say_what_is_not_known
+from lint.checks.ways_in import WayIn
 from lint.engine.callee import Judge
 from lint.engine.disasm import Decoder
 from lint.engine.flow import Flow
 from lint.engine.run import Runner
+from lint.engine.system_call import SystemCallRunner
 from lint.engine.trace import Entry, Moment, Trace
 from lint.engine.values import Variant
 from lint.engine.vectors_in_c import VectorUse
+from lint.engine.way_in import WayInRunner
 from lint.load.image import Image
+from lint.load.system_calls import SystemCalls
 
 BOTH_FLAGS = RFLAGS_DF | RFLAGS_AC
 
@@ -76,6 +84,7 @@ class Options:
     c_names: set[str] = field(default_factory=set)
     assembly_names: set[str] = field(default_factory=set)
     selectors: tuple[int, int, int, int] | None = None  # as the stubs have it
+    abi: Abi = KNOWN["c"]
 
 
 class Contract:
@@ -92,8 +101,8 @@ class Contract:
         self._record = Record()
         self._fixer = Fixer(image, self.decoder)
 
-    def check(self, entries: list[Entry]) -> list[Finding]:
-        """Return the findings for all @entries."""
+    def check(self, entries: list[Entry], calls: SystemCalls) -> list[Finding]:
+        """Return the findings for all @entries and system @calls."""
         if self._options.selectors is None:
             self._runner.selectors = self._guess_selectors(entries)
         usual = [trace for entry in entries for trace in self._run(entry, USUAL)]
@@ -110,14 +119,38 @@ class Contract:
         found += self._without_code(usual, bare, context, anyway)
         found += self._before_swapgs(entries, context)
         found += self._circumstances(usual)
-        found += self._landing(entries)
+        found += self._late_cr2(usual, context)
+        found += self._landing([*entries, *calls.entries])
         found += self._outgrown(usual, entries)
+        if calls.entries:
+            found += self._system_calls(entries, calls, context, found)
         return without_consequences(found)
 
-    def coverage(self, entries: list[Entry]) -> Coverage:
-        """Return what the runs of @entries have not looked at."""
+    def coverage(self, entries: list[Entry], calls: SystemCalls) -> Coverage:
+        """Return what the runs of @entries and system @calls have not looked at."""
         flow = Flow(self._image, self.decoder, self._judge)
-        return Surveyor(self._image, self.decoder, flow, self._record).survey(entries)
+        surveyor = Surveyor(self._image, self.decoder, flow, self._record)
+        coverage = surveyor.survey([*entries, *calls.entries])
+        say_what_is_not_known(coverage, entries, calls, self._options.abi)
+        return coverage
+
+    def check_ways_in(self, coverage: Coverage, by_sysret: list[int]) -> list[Finding]:
+        """Return what is wrong with the functions of @coverage that push a frame of their own, and
+        those that enter ring 3 @by_sysret. Those that no run brings to its end move from linted to
+        unlinted."""
+        coverage.own_frames.update((self._image.describe(at), at) for at in by_sysret)
+        if not coverage.own_frames:
+            return []
+        runner = WayInRunner(self._image, self.decoder, self._judge, self._runner.selectors)
+        found: list[Finding] = []
+        for name, address in list(coverage.own_frames.items()):
+            way = WayIn(name, runner.runs(address, name))
+            found += way.check()
+            if not way.linted:
+                del coverage.own_frames[name]
+                coverage.unlinted.append(Function(name, f"`unlinted:{name}  REASON` in an --allow"
+                    " file leaves it out", "with a frame of its own, but no run came to that"))
+        return found
 
     def locate(self, groups: list[Group]) -> None:
         """Say how to mend each group, and bring its first finding to its very instruction, with the
@@ -130,6 +163,8 @@ class Contract:
                 continue
             about_registers = first.rule in ("register-lost", "registers-swapped")
             if not about_registers and first.moment.stack:
+                continue
+            if first.trace.watched:
                 continue
             trace = self._runner.run(first.trace.entry, first.trace.variant, watch=True)
             before = self._culprit(trace) if about_registers else trace.watched_at(first.moment)
@@ -193,14 +228,26 @@ class Contract:
         for variant in variants:
             yield self._trace(entry, replace(variant, has_code=has_code))
 
-    def _trace(self, entry: Entry, variant: Variant) -> Trace:
+    def _system_calls(
+        self, entries: list[Entry], calls: SystemCalls, context: Context, found: list[Finding]
+    ) -> Iterator[Finding]:
+        runner = SystemCallRunner(
+            self._image, self.decoder, self._judge, self._runner.selectors
+        )
+        known = {(finding.vector, finding.rule) for finding in found}
+        return SystemCallChecks(runner, context, self._note).check(calls, entries, known)
+
+    def _note(self, trace: Trace) -> None:
         self.runs += 1
+        self._record.add(trace)
+
+    def _trace(self, entry: Entry, variant: Variant) -> Trace:
         # A seed of its own for every vector, so that 256 stubs meet more than six states.
         seed = variant.seed + 16 * entry.vector
         trace = self._runner.run(
             entry, replace(variant, seed=seed, interrupts=entry.trap_gate)
         )
-        self._record.add(trace)
+        self._note(trace)
         return trace
 
     def _context(self, usual: list[Trace], bare: list[Trace]) -> Context:
@@ -216,6 +263,7 @@ class Contract:
             any(trace.swapgs for trace in usual),
             frame_shifts(usual + bare),
             {t.end.moment.pc for t in usual if _drops_twice(t)},
+            self._options.abi,
         )
 
     def _executes(self, traces: list[Trace], mnemonics: tuple[str, ...]) -> bool:
@@ -294,6 +342,12 @@ class Contract:
                     for finding in check(context, trace):
                         if finding.rule == "swapgs-paranoid":
                             yield finding
+
+    def _late_cr2(self, usual: list[Trace], context: Context) -> Iterator[Finding]:
+        for trace in usual:
+            if trace.entry.vector == PAGE_FAULT and trace.cr2:
+                watched = self._runner.run(trace.entry, trace.variant, watch=True)
+                yield from Cr2Checks(context, watched).check()
 
     def _circumstances(self, traces: list[Trace]) -> Iterator[Finding]:
         rule = RULES["c-returns-rsp"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import capstone
 from capstone import x86
 
-from lint.architecture import VECTOR_COUNT
+from lint.architecture import ENTRIES, VECTOR_COUNT
 from lint.engine.disasm import Decoder, Instruction, Kind
 from lint.engine.flow import Flow
 from lint.engine.trace import Entry, Trace
@@ -66,14 +66,17 @@ class Coverage:
     unrun: list[Unrun] = field(default_factory=list)
     one_way: list[Branch] = field(default_factory=list)
     unlinted: list[Function] = field(default_factory=list)
-    own_frames: list[str] = field(default_factory=list)  # functions that push what IRETQ takes
+    calls: list[int] = field(default_factory=list)  # the entries beside the IDT
+    own_frames: dict[str, int] = field(default_factory=dict)  # who pushes what IRETQ takes: where
+    unknown: list[str] = field(default_factory=list)  # what nobody said, and the flag to say it
+    assumed: list[str] = field(default_factory=list)
     external: list[str] = field(default_factory=list)  # variables of files that were not given
     beyond: int = 0  # instructions of unlinted functions
 
     @property
     def complete(self) -> bool:
         """Whether nothing is left over."""
-        return not (self.unrun or self.one_way or self.unlinted_functions)
+        return not (self.unrun or self.one_way or self.unlinted_functions or self.unknown)
 
     @property
     def unlinted_functions(self) -> list[Function]:
@@ -128,16 +131,17 @@ class Surveyor:
                     self._flow.is_branch(i)]  # fmt: skip
         one_way = {b.address: b for i in branches if (b := self._one_way(i))}
         coverage = Coverage(
-            sorted({entry.vector for entry in entries if entry.known}),
+            sorted({entry.vector for entry in entries if entry.known} - ENTRIES.keys()),
             sum(address in record.ran for address in path),
             len(branches),
         )
+        coverage.calls = sorted(ENTRIES.keys() & {entry.vector for entry in entries})
         missed = {address: i for address, i in path.items() if address not in record.ran}
         coverage.unrun = list(self._pieces(missed, one_way))
         said = {piece.behind.address for piece in coverage.unrun if piece.behind}
         coverage.one_way = [b for a, b in sorted(one_way.items()) if a not in said]
         coverage.external = sorted({name for i in path.values() if (name := self._external(i))})
-        if any(entry.dpl is None for entry in entries):  # else the gates say which stubs there are
+        if all(entry.dpl is None for entry in entries):  # else the gates say which stubs there are
             self._others(coverage, set(path))
         return coverage
 
@@ -200,7 +204,7 @@ class Surveyor:
             depths = self._flow.depths_at_iretq(symbol.address)
             name = self._image.describe(symbol.address)
             if all(depth is not None and depth >= FRAME for depth in depths):
-                coverage.own_frames.append(name)  # such as a way into ring 3
+                coverage.own_frames[name] = symbol.address  # such as a way into ring 3
                 continue
             inside |= self._flow.reach([symbol.address]).keys() - linted
             why = "from a stack that it is given" if depths == {None} else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from lint.architecture import ranges
+from lint.architecture import ENTRIES, ranges
 from lint.checks.rules import RULES
 from lint.engine.trace import Moment, Trace
 
@@ -82,7 +82,7 @@ class Group:
             return ""
         parts = []
         rings = {variant.ring for variant in variants}
-        if len(rings) == 1:
+        if len(rings) == 1 and not ENTRIES.keys() & set(self.vectors):
             parts.append(f"from ring {rings.pop()}")
         if all(variant.flags for variant in variants):
             parts.append("with DF and AC set")
@@ -92,7 +92,9 @@ class Group:
         """Return the vectors in words."""
         vectors = self.vectors
         if not vectors:
-            return "the kernel"
+            return self.first.name or "the kernel"
+        if ENTRIES.keys() >= set(vectors):
+            return ranges(vectors)
         noun = "vector" if len(vectors) == 1 else f"{len(vectors)} vectors:"
         return f"{noun} {ranges(vectors)}"
 

@@ -106,7 +106,8 @@ def entries_of(gates: list[Gate], image: Image) -> tuple[list[Entry], list[Findi
         else:
             name = image.describe(gate.offset)
             entries.append(
-                Entry(gate.vector, gate.offset, name, True, gate.dpl, gate.type == TRAP_GATE)
+                Entry(gate.vector, gate.offset, name, True, gate.dpl, gate.type == TRAP_GATE,
+                      gate.ist)
             )
     if not entries:
         raise CannotRun("no gate of this IDT leads to code")

@@ -5,21 +5,8 @@ Names are stable: allow-files and code-scanning services know findings by them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-SYSV = "System V ABI, AMD64 supplement, "
-
-
-@dataclass(frozen=True)
-class Rule:
-    """What `stublint --rules` prints."""
-
-    name: str
-    severity: str
-    duty: str
-    symptom: str
-    fix: str
-    manual: str
+from lint.checks.rule import SYSV, Rule
+from lint.checks.system_call_rules import SYSTEM_CALL_RULES
 
 
 _ALL = (
@@ -388,6 +375,7 @@ _ALL = (
          "#TS on the first trap from ring 3 or through an IST gate.",
          "LTR a 64-bit TSS with a limit of at least 0x67.",
          "SDM vol. 3, 7.7"),
+    *SYSTEM_CALL_RULES,
 )  # fmt: skip
 
 RULES = {rule.name: rule for rule in _ALL}

@@ -32,8 +32,9 @@ CR4_OSFXSR = 1 << 9  # without it FXSAVE and FXRSTOR leave MXCSR out: SDM vol. 3
 class Cpu:
     """A CPU with the memory of one kernel."""
 
-    def __init__(self, image: Image, decoder: Decoder) -> None:
+    def __init__(self, image: Image, decoder: Decoder, budget: int = BUDGET) -> None:
         self._image = image
+        self._budget = budget
         self._decoder = decoder
         self._engine = Engine()
         cr4 = self._engine.register(x86.UC_X86_REG_CR4)
@@ -109,7 +110,7 @@ class Cpu:
             return self._why(error.number)
         if self.stopped_at is None:
             # The library ends some exceptions without a word; HLT would have been a stop.
-            return "budget" if len(self.path) >= BUDGET else "exception"
+            return "budget" if len(self.path) >= self._budget else "exception"
         return None
 
     def _why(self, number: int) -> str:
@@ -133,7 +134,7 @@ class Cpu:
         if self.watch is not None:
             self.watch(address)
         self.path.append(address)
-        if len(self.path) >= BUDGET:
+        if len(self.path) >= self._budget:
             self._engine.stop()
 
     def _on_write(self, address: int, size: int, value: int) -> None:
@@ -220,6 +221,14 @@ class Cpu:
         self._undo.append((address, before))
         self._engine.write(address, data)
         return True
+
+    def msr(self, number: int) -> int:
+        """Return a model-specific register."""
+        return self._engine.msr(number)
+
+    def set_msr(self, number: int, value: int) -> None:
+        """Set a model-specific register."""
+        self._engine.set_msr(number, value)
 
     @property
     def gs(self) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from capstone import x86
 
-from lint.architecture import CALLER_SAVED, RFLAGS_AC, RFLAGS_FIXED, RFLAGS_IF
+from lint.architecture import CALLER_SAVED, RFLAGS_AC, RFLAGS_FIXED, RFLAGS_IF, RFLAGS_NT
 from lint.engine.callee import Callee, Judge
 from lint.engine.cpu import Cpu
 from lint.engine.disasm import ALIGNED, Decoder, Instruction, Kind
@@ -216,7 +216,7 @@ class Runner:
         if STACK_BASE + C_STACK <= moment.rsp <= STACK_BASE + STACK_SIZE:
             cpu.write(moment.rsp - C_STACK, garbage)
         cpu.set_registers(registers, RFLAGS_FIXED | C_FLAGS | moment.rflags & (
-            RFLAGS_AC | RFLAGS_IF
+            RFLAGS_AC | RFLAGS_IF | RFLAGS_NT
         ))
         if self._trace.variant.c_uses_vectors:
             upper = [value >> 128 << 128 for value in cpu.vectors()]

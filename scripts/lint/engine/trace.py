@@ -18,6 +18,7 @@ class Entry:
     known: bool = True  # whether the vector is certain, and not merely assumed
     dpl: int | None = None  # of its gate, None if nobody said
     trap_gate: bool = False
+    ist: int | None = None  # which IST stack its gate names, 0 for none, None if nobody said
 
 
 @dataclass

@@ -12,10 +12,12 @@ from lint.architecture import GATE_SIZE, PAGE_SIZE, VECTOR_COUNT
 from lint.checks.contract import USUAL_SELECTORS
 from lint.checks.gates import Gate, SystemTables, check_gates, entries_of, parse_idt
 from lint.errors import CannotRun
+from lint.load import system_calls, vmstate
 from lint.load.image import Image, Segment
 from lint.load.paging import PageWalker
 from lint.load.qmp import Running, booted, connect
 from lint.load.sources import Source, load_image
+from lint.load.system_calls import SystemCalls
 
 # SDM vol. 3, 2.5 and 2.2.1.
 CR0_PG, CR4_LA57, CR4_SMEP, CR4_SMAP, CR4_CET = 1 << 31, 1 << 12, 1 << 20, 1 << 21, 1 << 23
@@ -165,7 +167,7 @@ class _Reader:
                 "the CPU is not in long mode (yet): choose a later moment, with --after SECONDS"
             )
         self._walker = _walker(running, self._state)
-        self._files = options.files
+        self._options = options
 
     def source(self, name: str) -> Source:
         """Return all that lint needs."""
@@ -176,8 +178,8 @@ class _Reader:
             raise CannotRun(f"the IDT at {base:#x} is not mapped, or empty")
         gates = parse_idt(table)
         image = GuestImage(name, self._running, self._walker)
-        if self._files:
-            named = load_image(self._files)
+        if self._options.files:
+            named = load_image(self._options.files)
             self._compare(image, named)
             image.symbols, image.debug = named.symbols, named.debug
             image.seal()
@@ -189,10 +191,20 @@ class _Reader:
             image,
             entries,
             findings,
+            calls=self._system_calls(image),
             smap=bool(state["CR4"] & CR4_SMAP),
             ibt=bool(state["CR4"] & CR4_CET),
             selectors=_selectors(gates, tables.gdt),
         )
+
+    def _system_calls(self, image: GuestImage) -> SystemCalls:
+        """Return where SYSCALL and SYSENTER lead, if the kernel has switched SYSCALL on."""
+        if not self._state["EFER"] & EFER_SCE:
+            return SystemCalls()
+        msrs = vmstate.msrs(self._running.saved_state())
+        found = system_calls.find(image, self._options, msrs)
+        found.entries = [entry for entry in found.entries if image.is_code(entry.address)]
+        return found
 
     def _compare(self, image: GuestImage, named: Image) -> None:
         """Refuse an ELF file that is not of the kernel that runs: its names would mislead."""

@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
@@ -21,6 +22,7 @@ from lint.errors import CannotRun
 
 EMULATOR = "qemu-system-x86_64"
 TIMEOUT = 30  # seconds for an answer
+MIGRATION_POLL = 0.02
 
 
 class Running:
@@ -64,6 +66,22 @@ class Running:
                 data = self._print_page(address)  # QEMU runs elsewhere, or as somebody else
             self._pages[address] = data.ljust(PAGE_SIZE, b"\0")
         return self._pages[address]
+
+    def saved_state(self) -> bytes:
+        """Return the stopped machine's state as QEMU would send it to another one, or b"" if it
+        cannot be sent."""
+        path = os.path.join(self._directory.name, "state")
+        try:
+            self._qmp.execute("migrate", uri=f"exec:cat > {path}")
+            while (status := self._migration()) not in ("completed", "failed", "cancelled"):
+                time.sleep(MIGRATION_POLL)
+            with open(path, "rb") as file:
+                return file.read() if status == "completed" else b""
+        except (QmpError, OSError):
+            return b""
+
+    def _migration(self) -> str:
+        return str(self._qmp.execute("query-migrate").get("status"))
 
     def _print_page(self, address: int) -> bytes:
         text = self.monitor(f"xp /{PAGE_SIZE // 8}xg {address:#x}")

@@ -15,11 +15,12 @@ from lint.checks.red_zone import check_red_zone
 from lint.engine.disasm import Decoder
 from lint.engine.trace import Entry
 from lint.errors import CannotRun
-from lint.load import names
+from lint.load import names, system_calls
 from lint.load.dwarf import Debug
 from lint.load.elf import load_linked, open_elf
 from lint.load.image import Image, Segment
 from lint.load.objects import Linker
+from lint.load.system_calls import SystemCalls
 
 
 @dataclass
@@ -33,6 +34,7 @@ class Source:
     smap: bool | None = None
     ibt: bool = False
     selectors: tuple[int, int, int, int] | None = None
+    calls: SystemCalls = field(default_factory=SystemCalls)
 
 
 @contextmanager
@@ -56,6 +58,7 @@ def load_files(options: argparse.Namespace) -> Source:
         image.segments.append(_raw(piece))
     image.seal()
     source = Source(image.name or "memory", image, [])
+    source.calls = system_calls.find(image, options, None)
     if options.idt or options.idt_image:
         _gates_of_file(options, source)
     else:
@@ -117,7 +120,7 @@ def _find_stubs(options: argparse.Namespace, source: Source) -> None:
         entries.update((entry.vector, entry) for entry in found)
         source.findings += findings
     if not entries:
-        entries = _by_names(source.image, sure=not options.stub)
+        entries = _by_names(source.image, sure=not (options.stub or source.calls.entries))
     for assignment in options.stub:
         entry = names.by_name(source.image, assignment)
         entries[entry.vector] = entry

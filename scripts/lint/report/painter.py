@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lint.architecture import VECTOR_COUNT
 from lint.checks.finding import Finding
 from lint.engine.disasm import Decoder
 from lint.engine.trace import Moment, Trace
@@ -64,6 +65,8 @@ class Painter:
             return []
         lowest = moment.rsp
         if not STACK_BASE <= lowest < STACK_BASE + STACK_SIZE:
+            if lowest == trace.values.rsp:
+                return ["RSP is the user's"]
             return [f"RSP is {lowest:#x}, outside of the stack of the trap"]
         top = max(trace.values.top, lowest + 8)
         addresses = list(range(top - 8, lowest - 1, -8)) if lowest % 8 == 0 else []
@@ -83,7 +86,7 @@ class Painter:
         names, frame = trace.values.names, trace.values.frame
         if value is None:
             return "?"
-        if 0 <= offset < 40:
+        if 0 <= offset < 40 and trace.entry.vector < VECTOR_COUNT:
             name = list(frame)[offset // 8]
             same = value == frame[name]
             return name if same else f"{name}, overwritten: {self._value(trace, value)}"

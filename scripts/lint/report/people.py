@@ -77,7 +77,7 @@ def _group(group: Group, painter: Painter, brief: bool) -> Iterator[str]:
         return
     if first.trace is not None and first.vector is not None:
         yield ""
-        yield f"    vector {vector_name(first.vector)}, {first.trace.variant}:"
+        yield f"    {vector_name(first.vector)}, {first.trace.variant}:"
     code, stack = painter.code(first), painter.stack(first)
     yield from (f"      {line}" for line in code)
     if stack:
@@ -106,8 +106,10 @@ def _coverage(coverage: Coverage, painter: Painter) -> Iterator[str]:
         piece.behind is not None for piece in coverage.unrun
     )
     vectors = len(coverage.vectors)
+    entries = [f"{vectors} vector{'' if vectors == 1 else 's'}"] if vectors else []
+    entries += [vector_name(call) for call in coverage.calls]
     yield (
-        f"linted: {vectors} vector{'' if vectors == 1 else 's'}, {coverage.ran} instructions,"
+        f"linted: {' and '.join(entries)}, {coverage.ran} instructions,"
         f" {both} of {coverage.branches} branches both ways"
     )
     if coverage.external:
@@ -116,12 +118,16 @@ def _coverage(coverage: Coverage, painter: Painter) -> Iterator[str]:
         )
     if coverage.own_frames:
         yield from _wrapped(
-            f"no return from an interrupt, since they push themselves what IRETQ takes:"
-            f" {_few(coverage.own_frames)}"
+            "linted as ways into ring 3, by the constants in the frame that they make themselves:"
+            f" {_few(list(coverage.own_frames))}"
         )
+    for words in coverage.assumed:
+        yield from _wrapped(f"taken for granted: {words}")
     for reason in dict.fromkeys(f.reason for f in coverage.unlinted if f.reason is not None):
         names = [function.name for function in coverage.unlinted if function.reason == reason]
         yield from _wrapped(f"left out: {_few(names)}: {reason}")
+    for words in coverage.unknown:
+        yield from _wrapped(f"NOT known: {words}")
     yield from _first(coverage.unlinted_functions, _unlinted)
     yield from _first(coverage.unrun, lambda piece: _unrun(piece, painter))
     yield from _first(coverage.one_way, lambda branch: _one_way(branch, painter))

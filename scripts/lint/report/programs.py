@@ -38,7 +38,9 @@ def _coverage(summary: Summary, painter: Painter) -> dict[str, object]:
         "complete": coverage.complete,
         "instructions": {"ran": coverage.ran, "of": coverage.total},
         "unlinted": [asdict(function) for function in coverage.unlinted],
-        "own_frames": coverage.own_frames,
+        "own_frames": list(coverage.own_frames),
+        "unknown": coverage.unknown,
+        "assumed": coverage.assumed,
         "external": coverage.external,
         "never_ran": [
             {"at": painter.place(piece.address), "instructions": piece.count,

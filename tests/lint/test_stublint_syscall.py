@@ -1,0 +1,251 @@
+"""stublint on entries of SYSCALL and SYSENTER: designs that are right, each broken in every way
+that a rule knows; where it finds them; and functions that enter ring 3 by a frame of their own."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from elf.symbols import binutil
+
+for module in ("unicorn", "capstone", "elftools"):
+    pytest.importorskip(module)
+
+from lint import cli  # noqa: E402
+from lint.architecture import (  # noqa: E402
+    MSR_LSTAR,
+    MSR_SFMASK,
+    MSR_STAR,
+    MSR_SYSENTER_EIP,
+    SYSCALL,
+    SYSENTER,
+)
+from lint.checks import abi  # noqa: E402
+from lint.checks.system_call_rules import SYSTEM_CALL_RULES  # noqa: E402
+from lint.errors import CannotRun  # noqa: E402
+from lint.load import vmstate  # noqa: E402
+from lint.load.qmp import booted  # noqa: E402
+from linting import KERNEL_C, SOURCES, Report, Workbench  # noqa: E402
+
+HANDLERS = "--pattern", "isr%d"
+LINUX_ABI = "--abi", "linux"
+DESIGNS = {"LINUX": SYSCALL, "MINIMAL": SYSCALL, "IRETQ": SYSCALL, "SYSENTER": SYSENTER}
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Workbench:
+    return Workbench(tmp_path)
+
+
+def lint(bench: Workbench, design: str, bug: str, *options: object) -> Report:
+    """Lint syscall.asm as @design with @bug."""
+    return bench.lint(bench.assemble("syscall.asm", bug, design=design), *HANDLERS, *options)
+
+
+@dataclass(frozen=True)
+class Bug:
+    """How a design is broken, and the only rule that must say so, but for @also."""
+
+    rule: str
+    name: str
+    designs: tuple[str, ...]
+    options: tuple[str, ...] = ()
+    also: str = ""
+    vectors: tuple[int, ...] = ()  # those of the design if empty
+
+
+SWAPPING = ("LINUX", "IRETQ")
+BY_SYSCALL = ("LINUX", "MINIMAL", "IRETQ")
+BY_SYSRET = ("LINUX", "MINIMAL")
+ALL = tuple(DESIGNS)
+
+BUGS = (
+    Bug("sfmask-flags", "SFMASK_NO_IF", BY_SYSCALL),
+    Bug("sfmask-flags", "SFMASK_NO_TF", BY_SYSCALL),
+    Bug("sfmask-flags", "SFMASK_NO_DF", BY_SYSCALL),
+    Bug("sfmask-flags", "SFMASK_NO_AC", BY_SYSCALL),
+    Bug("sfmask-flags", "SFMASK_NO_NT", BY_SYSCALL),
+    Bug("star-selectors", "STAR_NO_RPL", BY_SYSRET),
+    Bug("star-selectors", "STAR_KERNEL", BY_SYSRET),
+    Bug("syscall-target", "NONE", ("MINIMAL",), ("--syscall", "user_rsp")),
+    Bug("syscall-user-stack", "PUSH_FIRST", BY_SYSCALL),
+    Bug("syscall-user-stack", "POP_LATE", BY_SYSRET),
+    Bug("syscall-fault-window", "READS_ARGUMENT", BY_SYSCALL),
+    Bug("syscall-interruptible", "NO_CLI", BY_SYSRET),
+    Bug("syscall-parked", "PARKED", ("MINIMAL",)),
+    Bug("syscall-scratch-shared", "NMI_VARIABLE", ("MINIMAL",), vectors=(1, 2)),
+    Bug("syscall-scratch-shared", "NMI_SCRATCH", ("LINUX",), also="gs-user-access",
+        vectors=(1, 2)),
+    Bug("syscall-rip-lost", "RCX_LOST", BY_SYSCALL),
+    Bug("syscall-rflags-lost", "R11_CLEARED", BY_SYSCALL),
+    Bug("syscall-rflags-lost", "R11_LOST", ("MINIMAL",)),
+    Bug("syscall-rflags-lost", "R11_IOPL", ("LINUX",)),
+    Bug("syscall-rsp-lost", "RSP_LOST", BY_SYSCALL),
+    Bug("sysret-not-canonical", "UNCHECKED", BY_SYSRET),
+    Bug("sysret-not-canonical", "CHECKED_EARLY", ("LINUX",)),
+    Bug("sysret-operand-size", "SYSRET_32", BY_SYSRET),
+    Bug("syscall-register-lost", "R12_LOST", ALL),
+    Bug("syscall-register-lost", "SWAPPED", ("LINUX",), LINUX_ABI),
+    Bug("syscall-register-lost", "RDI_LOST", ALL, LINUX_ABI),
+    Bug("syscall-register-lost", "LEAK_BY_C", ALL, LINUX_ABI),
+    Bug("syscall-leak", "LEAK_BY_C", ALL),
+    Bug("syscall-leak", "LEAK_OF_STACK", ALL),
+    Bug("nt-set", "NT_KEPT", ("SYSENTER",)),
+    Bug("frame-selectors", "FRAME_SS", SWAPPING),
+    Bug("frame-selectors", "FRAME_CS", ("IRETQ",)),
+    # The rules of stubs that hold for these as well.
+    Bug("stack-misaligned", "MISALIGNED", ALL),
+    Bug("swapgs-missing", "NO_SWAPGS_IN", (*SWAPPING, "SYSENTER")),
+    Bug("swapgs-unbalanced", "NO_SWAPGS_OUT", (*SWAPPING, "SYSENTER")),
+    Bug("swapgs-interruptible", "NO_CLI", ("IRETQ",)),
+    Bug("gs-user-access", "GS_AFTER", ("LINUX",)),
+    Bug("swapgs-paranoid", "NMI_BY_CS", SWAPPING, vectors=(1, 2)),
+)  # fmt: skip
+
+CASES = [(design, bug) for bug in BUGS for design in bug.designs]
+
+
+@pytest.mark.parametrize("design", DESIGNS)
+def test_a_right_design(design: str, bench: Workbench) -> None:
+    for options in ((), LINUX_ABI):
+        report = lint(bench, design, "NONE", *options)
+        assert (report.status, report.rules()) == (cli.CLEAN, set())
+        assert report.coverage["unknown"] == []
+
+
+@pytest.mark.parametrize(("design", "bug"), CASES, ids=lambda v: getattr(v, "name", v))
+def test_a_broken_design(design: str, bug: Bug, bench: Workbench) -> None:
+    report = lint(bench, design, bug.name, *bug.options)
+    assert report.status == cli.FINDINGS
+    assert report.rules() == {bug.rule} | ({bug.also} if bug.also else set())
+    finding = report.finding(bug.rule)
+    assert finding["vectors"] == list(bug.vectors or (DESIGNS[design],))
+    assert finding["fix"] and finding["manual"]
+
+
+def test_every_rule_is_seen_red() -> None:
+    of_ways_in = {"frame-rflags", "frame-address"}
+    for_information = {"syscall-rflags-trusted"}
+    rules = {rule.name for rule in SYSTEM_CALL_RULES}
+    assert rules <= {bug.rule for bug in BUGS} | of_ways_in | for_information
+
+
+def test_what_c_may_write_into_the_frame(bench: Workbench) -> None:
+    report = lint(bench, "IRETQ", "NONE")
+    assert report.finding("syscall-rflags-trusted")["severity"] == "INFO"
+
+
+@pytest.mark.parametrize("helper", ["-O2", "-DNOINLINE"])
+def test_c_that_sets_the_registers(helper: str, bench: Workbench) -> None:
+    """Also through a function that writes any register, whose caller says which."""
+    files = bench.assemble("syscall.asm", "NO_INIT", design="LINUX"), bench.compile(
+        "init.c", *KERNEL_C, helper
+    )
+    report = bench.lint(*files, *HANDLERS)
+    assert "SFMASK is 0x47500, which leaves IF" in report.finding("sfmask-flags")["seen"]
+    assert report.coverage["unknown"] == []
+
+
+def test_registers_that_nothing_sets(
+    bench: Workbench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The entry is found by its SYSRET; what SFMASK is remains to be said."""
+    path = bench.assemble("syscall.asm", "NO_INIT", design="LINUX")
+    assert cli.main([str(path), *HANDLERS]) == cli.PARTIAL
+    output = capsys.readouterr().out
+    assert "linted: 2 vectors and SYSCALL," in output
+    assert "NOT known: SFMASK, which was taken for 0x44700" in output
+    assert cli.main([str(path), *HANDLERS, "--sfmask", "0x47700"]) == cli.CLEAN
+    given = bench.lint(path, *HANDLERS, "--sfmask", "0x47500", "--star", "0x18000800000000")
+    assert given.rules() == {"sfmask-flags", "star-selectors"}
+
+
+def test_an_entry_by_its_name(bench: Workbench) -> None:
+    """That of a kernel without any stub that is known."""
+    path = bench.assemble("syscall.asm", "NO_INIT", design="IRETQ")
+    report = bench.lint(path, "--syscall", "syscall_entry", "--sfmask", "0x47700")
+    assert report.rules() == set()
+    assert [function["name"] for function in report.coverage["unlinted"]] == ["isr1", "isr2"]
+
+
+def test_findings_can_be_allowed(bench: Workbench, tmp_path: Path) -> None:
+    allow = tmp_path / "allow"
+    allow.write_text("sysret-not-canonical:SYSCALL  the page below is never mapped\n")
+    assert lint(bench, "LINUX", "UNCHECKED", "--allow", allow, "--partial-ok").status == cli.CLEAN
+
+
+def test_an_abi_in_a_file(bench: Workbench, tmp_path: Path) -> None:
+    file = tmp_path / "abi"
+    file.write_text("rcx r11  # by SYSCALL\nrdi\n")
+    assert lint(bench, "LINUX", "RDI_LOST", "--abi", file).rules() == set()
+    assert lint(bench, "LINUX", "RDI_LOST", *LINUX_ABI).rules() == {"syscall-register-lost"}
+    file.write_text("rcx edi\n")
+    with pytest.raises(CannotRun, match="edi is none of rax"):
+        abi.load(str(file))
+    with pytest.raises(CannotRun, match="c, linux, or a file"):
+        abi.load(str(tmp_path / "missing"))
+
+
+def test_the_registers_of_a_running_qemu(tmp_path: Path) -> None:
+    """Out of its saved state; and it runs on afterwards."""
+    kernel, linked = tmp_path / "msrs.o", tmp_path / "msrs.elf"
+    subprocess.run(["nasm", "-f", "elf32", "-o", kernel, SOURCES / "msrs.asm"], check=True)
+    linker = [binutil("ld"), "-m", "elf_i386", "-Ttext=0x100000", "-z", "noexecstack"]
+    subprocess.run([*linker, "-o", linked, kernel], check=True)
+    wanted = {
+        MSR_SYSENTER_EIP: 0x00345678,
+        MSR_STAR: 0x001B0008_00000000,
+        MSR_LSTAR: 0xFFFFFFFF_80123456,
+        MSR_SFMASK: 0x47700,
+    }
+    found, end = {}, time.monotonic() + 30
+    with booted(str(linked), "-m 16M") as running:
+        while found != wanted and time.monotonic() < end:
+            with running.stopped():
+                found = vmstate.msrs(running.saved_state())
+            assert running.execute("query-status")["running"]
+    assert found == wanted
+
+
+def test_a_state_that_is_none() -> None:
+    assert vmstate.msrs(b"") == vmstate.msrs(b"\6\0\0\0\1x"[:3]) == {}
+
+
+@pytest.mark.parametrize(
+    ("part", "rule", "words"),
+    [
+        ("USER_CS=0x20", "frame-selectors", "CS 0x20 and SS 0x1b"),
+        ("USER_SS=0x18", "frame-selectors", "CS 0x23 and SS 0x18"),
+        ("USER_RFLAGS=2", "frame-rflags", "RFLAGS 0x2: without IF"),
+        ("USER_RFLAGS=0x3202", "frame-rflags", "with IOPL"),
+        ("USER_RIP=0x800000000000", "frame-address", "RIP 0x800000000000"),
+        ("USER_CS=0x23", "", ""),
+        ("USER_RFLAGS=0x200", "", ""),  # the CPU sets bit 1
+    ],
+)
+def test_a_way_into_ring_3(part: str, rule: str, words: str, bench: Workbench) -> None:
+    report = bench.lint(bench.assemble("coverage.asm", "OWN_FRAME", defines=(part,)))
+    assert report.rules() == ({rule} if rule else set())
+    assert report.status == (cli.FINDINGS if rule else cli.CLEAN)
+    if rule:
+        assert words in report.finding(rule)["seen"]
+
+
+def test_a_way_into_ring_3_by_sysret(bench: Workbench) -> None:
+    for flags, rules in (("0x202", set()), ("2", {"frame-rflags"})):
+        path = bench.assemble("coverage.asm", "BY_SYSRET", defines=(f"USER_RFLAGS={flags}",))
+        report = bench.lint(path)
+        assert report.rules() == rules
+        assert report.coverage["own_frames"] == ["enter_by_sysret"]
+
+
+def test_a_way_into_ring_3_that_no_run_gets_to(
+    bench: Workbench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = bench.assemble("coverage.asm", "OWN_FRAME", defines=("WAITS",))
+    assert cli.main([str(path)]) == cli.PARTIAL
+    assert "NOT linted: enter_ring3" in capsys.readouterr().out
