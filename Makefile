@@ -226,10 +226,11 @@ help: ## list these commands
 	@sed -n 's/^\([a-z_-]*\):.* ## /\1|/p' Makefile | while IFS='|' read -r name text; do \
 		printf '  make %-18s %s\n' "$$name" "$$text"; done
 
-$(ELF): $(OBJECTS) linker.ld $(BUILD)/objects scripts/build/ranges
+$(ELF): $(OBJECTS) linker.ld $(BUILD)/objects scripts/build/ranges scripts/build/stack_budget
 	@echo '  LD    $@'
 	@$(LD) $(LDFLAGS) $(STRICT_LINK) -o $@ $(OBJECTS)
 	@$(PYTHON) scripts/build/ranges $@ $(OBJCOPY)
+	@$(PYTHON) scripts/build/stack_budget $@ > $(BUILD)/stack-budget.txt
 
 # GRUB loads every section into memory: the debug sections stay in barestub.elf, for GDB.
 $(BUILD)/loaded.elf: $(ELF)

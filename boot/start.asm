@@ -155,5 +155,5 @@ low:            resb TABLE_SIZE
 high:           resb TABLE_SIZE
 directories:    resb TABLE_SIZE * LOW_TABLES
 global boot_stack.top
-boot_stack:     resb 16384
+boot_stack:     resb 4096               ; scripts/build/stack_budget: more than enough
 .top:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import re
+import runpy
 import shutil
 import subprocess
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from conftest import ROOT
 from elf.symbols import binutil
+from museum.bugs import BuildError, Tree
 
+STACK_BUDGET = ROOT / "scripts" / "build" / "stack_budget"
 RANGES = ROOT / "scripts" / "build" / "ranges"
 WARNING = "keeps the debugging information"
 
@@ -22,11 +29,92 @@ def make(*words: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
 def test_there_is_no_warning(compiler: str, tmp_path: Path) -> None:
-    """Neither of the compilers, nor of the assembler, nor of the linker."""
+    """Neither of the compilers, nor of the assembler, nor of the linker; and what the compiler says
+    that each function takes of the stack is what scripts/build/stack_budget reads in it."""
     targets = [str(tmp_path / name) for name in ("barestub.elf", "silicon/fuzz", "silicon/native")]
-    done = make("WERROR=1", f"CC={compiler}", f"BUILD={tmp_path}", *targets)
+    done = make("WERROR=1", f"CC={compiler} -fstack-usage", f"BUILD={tmp_path}", *targets)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
+
+    usage = stack_usage(tmp_path)
+    differences = Counter()
+    for name, deepest in functions_deepest(str(tmp_path / "barestub.elf")).items():
+        if len(usage[name]) == 1:
+            differences[deepest + RETURN_ADDRESS[compiler] - usage[name].pop()] += 1
+    # More, where there is inline assembly or the compiler aligns the stack.
+    assert min(differences) == 0
+    assert differences[0] > 150 and differences.total() - differences[0] < 5, differences
+
+
+# GCC counts it as the function's, Clang as the caller's.
+RETURN_ADDRESS = {"gcc": 8, "clang": 0}
+
+
+def stack_usage(build: Path) -> dict[str, set[int]]:
+    """Return what the compiler has written beside the objects: the bytes of the functions."""
+    found = defaultdict(set)
+    for file in (build / "kernel").rglob("*.su"):
+        for line in file.read_text().splitlines():
+            place, size, _ = line.split("\t")
+            found[place.rpartition(":")[2]].add(int(size))
+    return found
+
+
+def functions_deepest(elf: str) -> dict[str, int]:
+    kernel = runpy.run_path(str(STACK_BUDGET))["Kernel"](elf)
+    return {name: kernel.functions[place].deepest for place, name in kernel.names.items()}
+
+
+@pytest.fixture(scope="module")
+def tree() -> Iterator[Tree]:
+    """A tree whose C functions can be made worse."""
+    made = Tree(f"stack-budget-{os.getpid()}")  # of each worker of pytest-xdist
+    yield made
+    made.remove()
+
+
+@pytest.mark.parametrize(
+    "file, function, line, said",
+    [
+        (
+            "kernel/report/backtrace.c",
+            "void backtrace(",
+            "char deep[8192]; peek(deep, rip, 8192);",
+            r"error: KERNEL stack: \d+ bytes of 24576\n.*\n  4 times \d+ bytes: .* > backtrace",
+        ),
+        (
+            "kernel/console/console.c",
+            "void console_write(",
+            'if (length == 77) print("%s", text);',
+            "error: the stacks have no budget: recursion: .*console_write > print",
+        ),
+        (
+            "kernel/devices/timer.c",
+            "handle_tick(",
+            "((void (*)(void))regs->rax)();",
+            r"handle_tick in kernel/devices/timer.c calls by a pointer: say to where in POINTERS",
+        ),
+    ],
+)
+def test_too_much_for_a_stack_ends_the_build(
+    file: str, function: str, line: str, said: str, tree: Tree
+) -> None:
+    path = tree.path / file
+    before = path.read_text()
+    head, name, body = before.partition(function)
+    assert name
+    path.write_text(f'#include "lib/print.h"\n{head}{name}{body.replace("{", "{" + line, 1)}')
+    with pytest.raises(BuildError) as refused:
+        tree.make("barestub.elf")
+    path.write_text(before)
+    assert re.search(said, str(refused.value))
+
+
+def test_a_stack_budget_needs_line_numbers(elf: str, tmp_path: Path) -> None:
+    bare = str(tmp_path / "bare")
+    subprocess.run([binutil("objcopy"), "--strip-debug", elf, bare], check=True)
+    done = subprocess.run([str(STACK_BUDGET), bare], capture_output=True, text=True)
+    assert done.returncode == 0 and "is not checked: it has no line numbers" in done.stderr
 
 
 def test_debugging_information_of_another_kind_stays_as_it_is(elf: str, tmp_path: Path) -> None:
