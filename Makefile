@@ -117,8 +117,8 @@ DEBUG_ISO := $(if $(RECORDED),$(BUILD)/run.iso,$(RUN_ISO))
 DEPS := CC='$(CC)' CROSS='$(CROSS)' scripts/deps
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(BUILD)/pycache
 
-.PHONY: all run test truth truth-page debug fuzz fuzz-input lint stublint bench compare bugs break \
-	mutate fresh release compile_commands format clean help FORCE
+.PHONY: all run test truth truth-page debug fuzz fuzz-input lint lint-proof stublint bench compare bugs \
+	break mutate fresh release compile_commands format clean help FORCE
 .DELETE_ON_ERROR:
 
 all: ## build build/barestub.elf and build/barestub.iso
@@ -173,6 +173,11 @@ lint: ## check anybody's interrupt stubs: ELF=KERNEL or "OBJECTS", ARGS="..." of
 	@$(DEPS) lint $(if $(THEIR_ELF),,kernel)
 	@$(if $(THEIR_ELF),,$(MAKE) --no-print-directory $(ELF))
 	@$(PYTHON) scripts/stublint $(if $(THEIR_ELF)$(RUNNING),$(THEIR_ELF),$(OUR_KERNEL)) $(ARGS)
+
+lint-proof: ## break right interrupt paths in every way, and count what stublint finds
+	@$(DEPS) lint silicon test
+	@mkdir -p $(BUILD)
+	@$(PYTHON) tests/lint/proof.py
 
 stublint: ## put scripts/stublint into one file that needs no clone, build/stublint.pyz
 	@$(DEPS) python
