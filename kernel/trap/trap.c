@@ -3,6 +3,7 @@
 
 #include "cpu/cpu.h"
 #include "cpu/x86.h"
+#include "lib/panic.h"
 #include "lib/string.h"
 #include "trap/entry.h"
 #include "trap/stacks.h"
@@ -20,18 +21,11 @@ static trap_fn *unexpected; ///< the handler of vectors that have no other
 /// Of vectors on which fix_up() comes first: the handlers for traps that it does not know.
 static trap_fn *handlers_behind[VECTOR_COUNT];
 
-/// The vector of @regs, of which a stub pushes eight bits. Whatever has become of the slot since,
-/// nothing may be called that is no handler.
-static unsigned vector_of(const struct regs *regs)
-{
-    return (uint8_t)regs->vector;
-}
-
 /// Count and note it, cheaply, for this is done on every trap. An NMI may come at any instruction
 /// and do the same: so each number is taken in one.
 static void note(struct cpu *cpu, const struct regs *regs)
 {
-    fetch_add(&cpu->trap_count[vector_of(regs)], 1);
+    fetch_add(&cpu->trap_count[regs->vector], 1);
     cpu->traps[fetch_add(&cpu->traps_taken, 1) % TRAPS_KEPT] = (struct taken_trap){
         .regs = regs,
         .rip = regs->rip,
@@ -43,8 +37,11 @@ static void note(struct cpu *cpu, const struct regs *regs)
 
 void trap_dispatch(struct regs *regs)
 {
+    // A stub pushes no other; but what lies on the stack can be overwritten, and this is called.
+    if (regs->vector >= VECTOR_COUNT)
+        panic("The frame at 0x%lx is damaged: vector %u", (uint64_t)regs, regs->vector);
     note(this_cpu(), regs);
-    handlers[vector_of(regs)](regs);
+    handlers[regs->vector](regs);
 }
 
 /// The first handler of the faults that a read may cause. Ring 3 can jump to any address, and gets
@@ -57,7 +54,7 @@ static void fix_up(struct regs *regs)
             return;
         }
     }
-    handlers_behind[vector_of(regs)](regs);
+    handlers_behind[regs->vector](regs);
 }
 
 /// Where the handler of @vector stands that others may change.

@@ -69,8 +69,8 @@ def table(results: Iterable[Result]) -> str:
         place = result.place
         kind = f"the frame, {place.moment}" if place.moment != "before" else place.target
         counts.setdefault(kind, Counter())[result.outcome] += 1
-    heads = "".join(f"{name[:8]:>9}" for name in OUTCOMES)
-    lines = [f"{'':16}{heads}"]
+    lines = [f"{'':18}" + "".join(f"{name:>{len(name) + 2}}" for name in OUTCOMES)]
     for kind, counted in [*sorted(counts.items()), ("all", sum(counts.values(), Counter()))]:
-        lines.append(f"{kind:16}" + "".join(f"{counted[name]:9}" for name in OUTCOMES))
+        numbers = "".join(f"{counted[name]:{len(name) + 2}}" for name in OUTCOMES)
+        lines.append(f"{kind:18}{numbers}")
     return "\n".join(lines)
