@@ -107,8 +107,7 @@ global trap_entry.return
         pop     rcx
         pop     rax
         add_rsp 16                      ; the vector and the error code: IRETQ knows neither
-global trap_entry.iretq
-.iretq: iretq                           ; faults if C has left a frame that cannot be returned to.
+        iretq                           ; faults if C has left a frame that cannot be returned to.
                                         ; That is a trap like any other: from ring 0, RIP here,
                                         ; and every register already the interrupted program's.
         cfi_end

@@ -11,6 +11,7 @@ from lint import config
 from lint.checks import abi, allow
 from lint.checks.causes import groups_of
 from lint.checks.contract import Contract, Options
+from lint.checks.coverage import Others
 from lint.checks.finding import Finding, Group
 from lint.errors import CannotRun, near
 from lint.load.sources import Source, load
@@ -165,7 +166,9 @@ def lint(options: argparse.Namespace, allowances: list[allow.Allowance]) -> int:
     with load(options) as source:
         contract = Contract(source.image, _contract_options(options, source))
         findings = source.findings + contract.check(source.entries, source.calls)
-        coverage = contract.coverage(source.entries, source.calls)
+        coverage = contract.coverage(
+            source.entries, source.calls, None if source.has_idt else Others(source.guesses)
+        )
         allow.leave_out(coverage, allowances)
         findings += contract.check_ways_in(coverage, source.calls.ways_in)
         counted, allowed = allow.split(findings, allowances)

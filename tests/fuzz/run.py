@@ -44,6 +44,7 @@ class Outcome:
     executions: int
     found: bool
     log: str
+    coverage: dict[str, str]  # of lines, by source
 
 
 def tool(name: str, compiler: str) -> str | None:
@@ -53,9 +54,8 @@ def tool(name: str, compiler: str) -> str | None:
     return shutil.which(path)
 
 
-def coverage(fuzzer: str, build: Path) -> dict[str, str]:
-    """Return what part of the lines of each source @fuzzer has executed, if LLVM's tools are here."""
-    program, profile = build / "fuzz" / fuzzer, _profile(fuzzer, build)
+def coverage(program: Path, profile: Path, sources: list[str]) -> dict[str, str]:
+    """Return what part of the lines of @sources was executed, if LLVM's tools are here."""
     profdata, cov = tool("llvm-profdata", "clang"), tool("llvm-cov", "clang")
     if not (profdata and cov and profile.exists()):
         return {}
@@ -65,13 +65,9 @@ def coverage(fuzzer: str, build: Path) -> dict[str, str]:
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     found = {}
     for file in json.loads(text)["data"][0]["files"]:
-        for source in filter(file["filename"].endswith, SOURCES[fuzzer]):
+        for source in filter(file["filename"].endswith, sources):
             found[source] = f"{file['summary']['lines']['percent']:.1f} %"
     return found
-
-
-def _profile(fuzzer: str, build: Path) -> Path:
-    return build / "fuzz" / f"{fuzzer}.profraw"
 
 
 def fuzz(fuzzer: str, build: Path, seconds: int) -> Outcome:
@@ -80,14 +76,16 @@ def fuzz(fuzzer: str, build: Path, seconds: int) -> Outcome:
     seeds.write(base / "seeds")
     for directory in (base / "corpus" / fuzzer, base / "found"):
         directory.mkdir(parents=True, exist_ok=True)
+    profile = base / f"{fuzzer}.profraw"
     command = [str(base / fuzzer), f"-max_total_time={seconds}", f"-max_len={LENGTH_MAX}"]
     command += [f"-timeout={INPUT_TIMEOUT}", f"-artifact_prefix={base}/found/{fuzzer}-"]
     command += [str(base / "corpus" / fuzzer), str(base / "seeds" / fuzzer)]
-    environment = os.environ | {"LLVM_PROFILE_FILE": str(_profile(fuzzer, base.parent))}
+    environment = os.environ | {"LLVM_PROFILE_FILE": str(profile)}
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", env=environment)
     counts = [int(count) for count in re.findall(r"^(?:#|Done )(\d+)", done.stderr, re.MULTILINE)]
+    told = coverage(base / fuzzer, profile, SOURCES[fuzzer])
     executions = max(counts, default=0)
-    return Outcome(fuzzer, executions, done.returncode != 0, done.stderr)
+    return Outcome(fuzzer, executions, done.returncode != 0, done.stderr, told)
 
 
 def main() -> int:
@@ -95,8 +93,7 @@ def main() -> int:
     status = 0
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         for outcome in pool.map(lambda name: fuzz(name, build, seconds), seeds.ALL):
-            covered = coverage(outcome.fuzzer, build)
-            parts = [f"{source} {percent}" for source, percent in covered.items()]
+            parts = [f"{source} {percent}" for source, percent in outcome.coverage.items()]
             told = f"; lines covered: {', '.join(parts)}" if parts else ""
             print(f"{outcome.fuzzer}: {outcome.executions} inputs{told}", flush=True)
             if outcome.found:

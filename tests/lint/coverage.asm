@@ -1,8 +1,6 @@
 ; Three stubs that are right, and beside them, by one -D each, what a lint of them cannot have seen;
 ; LOST and LOST_TOO are mistakes.
 
-        %include "scratch.inc"
-
 extern handler
 
 %macro isr 2                            ; isr NAME, VECTOR
@@ -22,7 +20,11 @@ second: jmp     first
         isr     isr1, 1
         isr     isr2, 2
 %ifdef BUG_UNLINTED
-        isr     sneaky, 77
+global sneaky:function                  ; like the others, but for one thing between its pushes
+sneaky: push    qword 0                 ; and the jump
+        push    qword 77
+        test    eax, eax
+        jmp     entry
 %endif
 isr_end:                                ; padding is no function, even if it has a name
         times 5 nop
@@ -34,7 +36,15 @@ entry:
 falls_in:
     %endif
         cld
-        save_scratch
+        push    rax
+        push    rcx
+        push    rdx
+        push    rsi
+        push    rdi
+        push    r8
+        push    r9
+        push    r10
+        push    r11
     %ifdef BUG_BEHIND_A_BRANCH
         cmp     dword [rel flag], 0
         je      .usual
@@ -52,13 +62,21 @@ falls_in:
     %endif
         mov     rdi, rsp
         call    handler
-        restore_scratch
+        pop     r11
+        pop     r10
     %ifdef BUG_LOST
         xor     r11d, r11d
     %endif
     %ifdef BUG_LOST_TOO
         xor     r10d, r10d
     %endif
+        pop     r9
+        pop     r8
+        pop     rdi
+        pop     rsi
+        pop     rdx
+        pop     rcx
+        pop     rax
         add     rsp, 16
         iretq
 

@@ -13,7 +13,29 @@ extern gentle
 extern handler
 %endif
 
-        %include "scratch.inc"
+%macro save 0
+        push    rax
+        push    rcx
+        push    rdx
+        push    rsi
+        push    rdi
+        push    r8
+        push    r9
+        push    r10
+        push    r11
+%endmacro
+
+%macro restore 0
+        pop     r11
+        pop     r10
+        pop     r9
+        pop     r8
+        pop     rdi
+        pop     rsi
+        pop     rdx
+        pop     rcx
+        pop     rax
+%endmacro
 
 ; swap_gs_from_ring3 OFFSET: of the saved CS.
 %macro swap_gs_from_ring3 1
@@ -65,11 +87,11 @@ isr%1:  push    qword 0
 %ifdef DESIGN_GS_IN_C
 isr2:   push    qword 0
         push    qword 2
-        save_scratch
+        save
         cld
         mov     rdi, rsp
         call    handler                 ; the NMI's: it looks at GS itself, and mends it
-        restore_scratch
+        restore
         add     rsp, 16
         iretq
 
@@ -100,7 +122,7 @@ entry:
 %elifdef DESIGN_GS_IN_C
         swap_gs_from_ring3 24
 %endif
-        save_scratch
+        save
         cld
 %ifdef DESIGN_SGDT                      ; GS and the GDT begin in the same place, on each CPU
         sub     rsp, 16
@@ -171,7 +193,7 @@ extern  buffer_size, buffer
         swapgs
 .same:  add     rsp, 16
 %endif
-        restore_scratch
+        restore
 %ifdef DESIGN_GS_IN_C
         swap_gs_from_ring3 24
 %endif

@@ -71,9 +71,9 @@ def test_broken_files(
     ("content", "words"),
     [
         (b"", "is empty"),
-        (b"hello", "is not an ELF file"),
-        (b"MZ" + bytes(100), "is a PE file"),
-        (b"!<arch>\n", "is an archive"),
+        (b"hello", "is not an ELF, PE, COFF or Mach-O file"),
+        (b"MZ" + bytes(100), "is a DOS program"),
+        (b"!<arch>\n", "is an archive without any object"),
         (bytes(0x8001) + b"CD001", "is an ISO image"),
         (b"\x7fELF", "the ELF header is broken"),
     ],

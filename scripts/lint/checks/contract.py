@@ -21,7 +21,7 @@ from lint.architecture import (
 from lint.checks.abi import KNOWN, Abi
 from lint.checks.causes import without_consequences
 from lint.checks.context import Context
-from lint.checks.coverage import Coverage, Function, Record, Surveyor
+from lint.checks.coverage import Coverage, Function, Others, Record, Surveyor
 from lint.checks.cr2 import Cr2Checks
 from lint.checks.cross import check_codes, check_shapes, check_vectors, frame_shifts
 from lint.checks.fields import check_fields
@@ -121,16 +121,19 @@ class Contract:
         found += self._circumstances(usual)
         found += self._late_cr2(usual, context)
         found += self._landing([*entries, *calls.entries])
-        found += list(self._outgrown(usual, entries, found))
+        found += self._outgrown(usual, entries)
         if calls.entries:
             found += self._system_calls(entries, calls, context, found)
         return without_consequences(found)
 
-    def coverage(self, entries: list[Entry], calls: SystemCalls) -> Coverage:
-        """Return what the runs of @entries and system @calls have not looked at."""
+    def coverage(
+        self, entries: list[Entry], calls: SystemCalls, others: Others | None
+    ) -> Coverage:
+        """Return what the runs of @entries and system @calls have not looked at; @others is None
+        if the gates say which stubs there are."""
         flow = Flow(self._image, self.decoder, self._judge)
         surveyor = Surveyor(self._image, self.decoder, flow, self._record)
-        coverage = surveyor.survey([*entries, *calls.entries])
+        coverage = surveyor.survey([*entries, *calls.entries], others)
         say_what_is_not_known(coverage, entries, calls, self._options.abi)
         return coverage
 
@@ -262,8 +265,7 @@ class Contract:
             smap,
             any(trace.swapgs for trace in usual),
             frame_shifts(usual + bare),
-            {t.end.moment.pc for t in usual if _is_off(t, 8, has_code=True)},
-            {t.end.moment.pc for t in usual if _is_off(t, 0, has_code=False)},
+            {t.end.moment.pc for t in usual if _drops_twice(t)},
             self._options.abi,
         )
 
@@ -385,11 +387,8 @@ class Contract:
                 entry.address,
             )
 
-    def _outgrown(
-        self, traces: list[Trace], entries: list[Entry], found: list[Finding]
-    ) -> Iterator[Finding]:
-        """Yield findings on stubs whose instructions reach into the next gate's stub. What is
-        @found of that one comes of it, and is taken out."""
+    def _outgrown(self, traces: list[Trace], entries: list[Entry]) -> Iterator[Finding]:
+        """Yield findings on stubs whose instructions reach into the next gate's stub."""
         starts = sorted({entry.address for entry in entries})
         rule, seen = RULES["stub-outgrown"], set()
         for trace in traces:
@@ -401,7 +400,7 @@ class Contract:
             for pc in trace.path[:LONGEST_STUB]:
                 instruction = self.decoder.at(pc)
                 if entry.address <= pc < starts[following] < instruction.end:
-                    finding = Finding(
+                    yield Finding(
                         rule.name,
                         rule.severity,
                         entry.vector,
@@ -410,20 +409,14 @@ class Contract:
                         entry.name,
                         pc,
                     )
-                    inside = {e.vector for e in entries if e.address == starts[following]}
-                    for other in found:
-                        if other.vector in inside:
-                            finding.fold(other)
-                    found[:] = [other for other in found if other.vector not in inside]
-                    yield finding
 
     def _begins_with_endbr64(self, entry: Entry) -> bool:
         instruction = self.decoder.at(entry.address)
         return instruction is not None and instruction.mnemonic == "endbr64"
 
 
-def _is_off(trace: Trace, distance: int, has_code: bool) -> bool:
-    """Whether IRETQ finds RSP at this @distance from the frame, with or without a code."""
+def _drops_twice(trace: Trace) -> bool:
+    """Whether IRETQ finds RSP 8 bytes too high although there was a code to drop."""
     end = trace.end
-    off = end.moment.rsp - trace.frame_address
-    return end.kind == "iretq" and trace.variant.has_code == has_code and off == distance
+    above = end.moment.rsp - trace.frame_address
+    return end.kind == "iretq" and trace.variant.has_code and above == 8

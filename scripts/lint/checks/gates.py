@@ -65,8 +65,8 @@ class SystemTables:
     syscall: bool = False
 
 
-def parse_idt(data: bytes) -> list[Gate]:
-    """Return the gates in @data."""
+def gates_in(data: bytes) -> list[Gate]:
+    """Return the gates in @data, present or not."""
     gates = []
     for vector in range(min(len(data) // GATE_SIZE, VECTOR_COUNT)):
         low, high = (
@@ -85,6 +85,12 @@ def parse_idt(data: bytes) -> list[Gate]:
                 low >> 35 & 0x1F | (low >> 44 & 1) << 5 | high >> 32,
             )
         )
+    return gates
+
+
+def parse_idt(data: bytes) -> list[Gate]:
+    """Return the gates of the IDT in @data."""
+    gates = gates_in(data)
     if not any(gate.present for gate in gates):
         raise CannotRun("no gate of this IDT is present: was it read too early, or elsewhere?")
     return gates

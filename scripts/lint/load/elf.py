@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 
 from elftools.common.exceptions import DWARFError, ELFError
 from elftools.construct import ConstructError
@@ -39,14 +38,9 @@ BROKEN = (
 )
 
 
-def open_elf(path: str) -> ELFFile:
-    """Return the ELF file at @path, or raise CannotRun with what is wrong with it."""
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise CannotRun(f"{path}: {error.strerror}") from None
-    if data[:4] != b"\x7fELF":
-        raise CannotRun(f"{path}: {what_it_is(data)}")
+def open_elf(path: str, data: bytes) -> ELFFile:
+    """Return the ELF file with @data that was at @path, or raise CannotRun with what is wrong with
+    it."""
     try:
         elf = ELFFile(io.BytesIO(data))
         machine, kind = elf["e_machine"], elf["e_type"]
@@ -63,19 +57,6 @@ def open_elf(path: str) -> ELFFile:
     if kind not in ("ET_REL", "ET_EXEC", "ET_DYN"):
         raise CannotRun(f"{path}: is neither a linked kernel nor an object file ({kind})")
     return elf
-
-
-def what_it_is(data: bytes) -> str:
-    """Return in words what a file that starts with @data is, since it is no ELF file."""
-    if not data:
-        return "is empty"
-    if data[:8] == b"!<arch>\n":
-        return "is an archive: extract it (ar x) and give the objects, or the linked kernel"
-    if data[:2] == b"MZ":
-        return "is a PE file: lint the running kernel with --boot or --qmp"
-    if data[0x8001:0x8006] == b"CD001":
-        return "is an ISO image: boot it with --boot"
-    return "is not an ELF file"
 
 
 def reason(error: BaseException) -> str:

@@ -13,10 +13,11 @@ from lint.checks.contract import USUAL_SELECTORS
 from lint.checks.gates import Gate, SystemTables, check_gates, entries_of, parse_idt
 from lint.errors import CannotRun
 from lint.load import system_calls, vmstate
+from lint.load.files import load_image
 from lint.load.image import Image, Segment
 from lint.load.paging import PageWalker
 from lint.load.qmp import Running, booted, connect
-from lint.load.sources import Source, load_image
+from lint.load.sources import Source
 from lint.load.system_calls import SystemCalls
 
 # SDM vol. 3, 2.5 and 2.2.1.
@@ -195,6 +196,7 @@ class _Reader:
             smap=bool(state["CR4"] & CR4_SMAP),
             ibt=bool(state["CR4"] & CR4_CET),
             selectors=_selectors(gates, tables.gdt),
+            has_idt=True,
         )
 
     def _system_calls(self, image: GuestImage) -> SystemCalls:

@@ -89,6 +89,11 @@ class Image:
         """Return the symbol called @name."""
         return self._by_name.get(name)
 
+    @property
+    def names(self) -> set[str]:
+        """All names of symbols."""
+        return set(self._by_name)
+
     def symbol_at(self, address: int) -> Symbol | None:
         """Return the symbol that @address belongs to: the nearest one at or below it."""
         index = bisect.bisect_right(self._addresses, address) - 1

@@ -19,7 +19,7 @@ from lint.architecture import (
 from lint.engine.disasm import Decoder, Kind
 from lint.engine.initialiser import Initialiser
 from lint.engine.trace import Entry
-from lint.load import names
+from lint.load.given import resolve
 from lint.load.image import Image
 
 SYSRET = re.compile(rb"\x0f\x07")
@@ -63,7 +63,7 @@ def find(image: Image, options: argparse.Namespace, msrs: dict[int, int] | None)
 
 
 def _resolve(image: Image, place: str | None) -> int | None:
-    return None if place is None else names.resolve(image, place)
+    return None if place is None else resolve(image, place)
 
 
 def _entry(image: Image, vector: int, address: int) -> Entry:
