@@ -8,11 +8,13 @@ $(RELEASE)/barestub.iso: AT_THE_COMMIT = find $(BUILD)/iso-$* -exec touch -d @$(
 	TZ=UTC SOURCE_DATE_EPOCH=$(COMMIT_TIME) \
 	faketime -f "$$(date -u -d @$(COMMIT_TIME) '+%F %T')"
 
+$(RELEASE)/stublint.pyz: $(BUILD)/stublint.pyz
 $(RELEASE)/TRUTH.md: tests/TRUTH.md
+$(RELEASE)/stublint.pyz $(RELEASE)/TRUTH.md:
 	@mkdir -p $(@D)
 	@cp $< $@
 
-PUBLISHED := barestub.iso TRUTH.md
+PUBLISHED := barestub.iso stublint.pyz TRUTH.md
 
 $(RELEASE)/SHA256SUMS: $(PUBLISHED:%=$(RELEASE)/%)
 	@cd $(RELEASE) && sha256sum $(PUBLISHED) > SHA256SUMS && cat SHA256SUMS
