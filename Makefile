@@ -237,7 +237,7 @@ $(BUILD)/loaded.elf: $(ELF)
 	@$(OBJCOPY) --strip-debug $< $@
 
 $(BUILD)/%.iso: $(BUILD)/loaded.elf grub.cfg $(BUILD)/%.cfg
-	@mkdir -p $(@D) $(BUILD)/iso-$*/boot/grub
+	@mkdir -p $(BUILD)/iso-$*/boot/grub
 	@echo '  ISO   $@'
 	@cp $(BUILD)/loaded.elf $(BUILD)/iso-$*/boot/barestub.elf
 	@cp grub.cfg $(BUILD)/iso-$*/boot/grub/grub.cfg
@@ -252,7 +252,7 @@ define write_if_changed
 endef
 
 .PRECIOUS: $(BUILD)/%.cfg
-$(BUILD)/barestub.cfg $(RELEASE)/barestub.cfg: export RUN_WORDS :=
+$(BUILD)/barestub.cfg $(BUILD)/release.cfg: export RUN_WORDS :=
 $(BUILD)/case-%.cfg: export RUN_WORDS = raise $(CASE); poweroff
 $(BUILD)/%.cfg: FORCE
 	@$(PYTHON) scripts/build/run_cfg $@

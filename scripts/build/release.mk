@@ -4,17 +4,19 @@
 COMMIT_TIME = $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct))
 
 # mformat and xorriso ask SOURCE_DATE_EPOCH, grub-mkrescue the clock.
-$(RELEASE)/barestub.iso: AT_THE_COMMIT = find $(BUILD)/iso-$* -exec touch -d @$(COMMIT_TIME) {} + && \
+$(BUILD)/release.iso: AT_THE_COMMIT = find $(BUILD)/iso-$* -exec touch -d @$(COMMIT_TIME) {} + && \
 	TZ=UTC SOURCE_DATE_EPOCH=$(COMMIT_TIME) \
 	faketime -f "$$(date -u -d @$(COMMIT_TIME) '+%F %T')"
 
+$(RELEASE)/barestub.iso: $(BUILD)/release.iso
 $(RELEASE)/stublint.pyz: $(BUILD)/stublint.pyz
 $(RELEASE)/TRUTH.md: tests/TRUTH.md
-$(RELEASE)/stublint.pyz $(RELEASE)/TRUTH.md:
-	@mkdir -p $(@D)
-	@cp $< $@
 
 PUBLISHED := barestub.iso stublint.pyz TRUTH.md
+
+$(PUBLISHED:%=$(RELEASE)/%):
+	@mkdir -p $(@D)
+	@cp $< $@
 
 $(RELEASE)/SHA256SUMS: $(PUBLISHED:%=$(RELEASE)/%)
 	@cd $(RELEASE) && sha256sum $(PUBLISHED) > SHA256SUMS && cat SHA256SUMS

@@ -28,7 +28,7 @@ def only_the_kernel(folder: str, names: list[str]) -> set[str]:
 
 def image(build: Path) -> bytes:
     """The bytes of the release's image, written now."""
-    path = build / "release" / "barestub.iso"
+    path = build / "release.iso"
     path.unlink(missing_ok=True)
     environment = {name: value for name, value in os.environ.items() if "MAKE" not in name}
     done = subprocess.run(
