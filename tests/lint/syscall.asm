@@ -132,7 +132,7 @@ syscall_entry:
         bug     READS_ARGUMENT, mov rax, [rdi]
         sound   NO_SWAPGS_IN, swapgs
         mov     [gs:SCRATCH], rsp
-        mov     rsp, [gs:STACK]
+        sound   NO_SWITCH, mov rsp, [gs:STACK]
         sound   FRAME_SS, push USER_SS
         bug     FRAME_SS, push USER_SS & ~3
         push    qword [gs:SCRATCH]
@@ -269,6 +269,15 @@ sysenter_entry:
         bug     RDI_LOST, xor edi, edi
         sound   NO_SWAPGS_OUT, swapgs
         iretq
+%endif
+
+%ifdef BUG_ANOTHER_ENTRY
+global another_entry:function
+another_entry:
+        swapgs
+        mov     rax, [gs:STACK]
+        swapgs
+        o64 sysret
 %endif
 
 ; The traps that can come anywhere, which decide by the GS base itself.

@@ -74,6 +74,7 @@ BUGS = (
     Bug("syscall-target", "NONE", ("MINIMAL",), ("--syscall", "user_rsp")),
     Bug("syscall-user-stack", "PUSH_FIRST", BY_SYSCALL),
     Bug("syscall-user-stack", "POP_LATE", BY_SYSRET),
+    Bug("syscall-user-stack", "NO_SWITCH", ("LINUX",)),
     Bug("syscall-fault-window", "READS_ARGUMENT", BY_SYSCALL),
     Bug("syscall-interruptible", "NO_CLI", BY_SYSRET),
     Bug("syscall-parked", "PARKED", ("MINIMAL",)),
@@ -162,6 +163,15 @@ def test_registers_that_nothing_sets(
     assert cli.main([str(path), *HANDLERS, "--sfmask", "0x47700"]) == cli.CLEAN
     given = bench.lint(path, *HANDLERS, "--sfmask", "0x47500", "--star", "0x18000800000000")
     assert given.rules() == {"sfmask-flags", "star-selectors"}
+
+
+def test_another_entry_is_no_secret(bench: Workbench) -> None:
+    """LSTAR holds one; the report names the other."""
+    report = lint(bench, "LINUX", "ANOTHER_ENTRY")
+    assert (report.status, report.rules()) == (cli.PARTIAL, set())
+    assert [(f["name"], f["flag"]) for f in report.coverage["unlinted"]] == [
+        ("another_entry", "--syscall=another_entry")
+    ]
 
 
 def test_an_entry_by_its_name(bench: Workbench) -> None:

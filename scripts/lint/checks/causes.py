@@ -34,7 +34,8 @@ CONSEQUENCES = {
     "syscall-interruptible": ("swapgs-interruptible",),
     "syscall-fault-window": ("wild-access", "exception-in-stub"),
     "syscall-user-stack": ("syscall-rsp-lost", "syscall-register-lost", "syscall-rip-lost",
-                           "syscall-rflags-lost"),
+                           "syscall-rflags-lost", "syscall-interruptible", "syscall-leak",
+                           "stack-misaligned", "return-off-frame", "register-lost"),
     "gs-user-access": ("syscall-leak",),
 }
 

@@ -134,7 +134,7 @@ class Contract:
         flow = Flow(self._image, self.decoder, self._judge)
         surveyor = Surveyor(self._image, self.decoder, flow, self._record)
         coverage = surveyor.survey([*entries, *calls.entries], others)
-        say_what_is_not_known(coverage, entries, calls, self._options.abi)
+        say_what_is_not_known(coverage, entries, calls, self._options.abi, self._image)
         return coverage
 
     def check_ways_in(self, coverage: Coverage, by_sysret: list[int]) -> list[Finding]:
@@ -151,8 +151,7 @@ class Contract:
             found += way.check()
             if not way.linted:
                 del coverage.own_frames[name]
-                coverage.unlinted.append(Function(name, f"`unlinted:{name}  REASON` in an --allow"
-                    " file leaves it out", "with a frame of its own, but no run came to that"))
+                coverage.unlinted.append(_not_run(name, address in by_sysret))
         return found
 
     def locate(self, groups: list[Group]) -> None:
@@ -413,6 +412,16 @@ class Contract:
     def _begins_with_endbr64(self, entry: Entry) -> bool:
         instruction = self.decoder.at(entry.address)
         return instruction is not None and instruction.mnemonic == "endbr64"
+
+
+def _not_run(name: str, by_sysret: bool) -> Function:
+    return Function(
+        name,
+        f"`unlinted:{name}  REASON` in an --allow file leaves it out",
+        "to ring 3, but no run came to that" if by_sysret else
+        "with a frame of its own, but no run came to that",
+        by="SYSRET" if by_sysret else "IRETQ",
+    )  # fmt: skip
 
 
 def _drops_twice(trace: Trace) -> bool:

@@ -51,6 +51,7 @@ class Function:
     flag: str  # that would have it linted
     why: str = ""  # it is not like a stub's return
     reason: str | None = None  # why it is left out, if it is allowed
+    by: str = "IRETQ"
 
 
 @dataclass

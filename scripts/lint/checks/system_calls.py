@@ -21,7 +21,7 @@ from lint.architecture import (
 from lint.checks.abi import Abi
 from lint.checks.call import CallChecks
 from lint.checks.context import Context
-from lint.checks.coverage import Coverage
+from lint.checks.coverage import Coverage, Function
 from lint.checks.finding import Finding
 from lint.checks.one_run import check
 from lint.checks.rules import RULES
@@ -30,6 +30,7 @@ from lint.checks.user_stack import UserStackChecks
 from lint.engine.system_call import CallVariant, SystemCallRunner, is_user_stack
 from lint.engine.trace import Entry, Moment, Trace
 from lint.engine.values import USER_GS, Variant
+from lint.load.image import Image
 from lint.load.system_calls import SystemCalls
 
 FLAGS = {"IF": RFLAGS_IF, "DF": RFLAGS_DF, "TF": RFLAGS_TF, "AC": RFLAGS_AC, "NT": RFLAGS_NT}
@@ -178,9 +179,12 @@ class _CallsOfC(CallChecks):
 
 
 def say_what_is_not_known(
-    coverage: Coverage, handlers: list[Entry], calls: SystemCalls, abi: Abi
+    coverage: Coverage, handlers: list[Entry], calls: SystemCalls, abi: Abi, image: Image
 ) -> None:
     """Tell in @coverage what the check of @calls went by that nobody has said."""
+    for address in calls.others:
+        name = image.describe(address)
+        coverage.unlinted.append(Function(name, f"--syscall={name}", by="SYSRET"))
     if not calls.entries:
         return
     coverage.assumed.append(f"the ABI of system calls is {abi.name} (--abi)")

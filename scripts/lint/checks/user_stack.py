@@ -20,16 +20,20 @@ FAULTING = ("div", "idiv", "int", "int1", "int3", "ud0", "ud1", "ud2")
 
 
 class UserStackChecks(Checks):
-    """For every instruction on the way in and out."""
+    """For every instruction of the entry."""
 
     def check(self) -> Iterator[Finding]:
-        """Yield what is wrong there, each kind of mistake once on the way in and out."""
-        said: set[tuple[str, int]] = set()
+        """Yield what is wrong there: each rule at the first instruction that breaks it, on the way
+        in and again on the way out."""
+        said: set[str] = set()
+        on_user_stack = True
         for moment in [*self.trace.watched, self.trace.end.moment]:
+            if is_user_stack(moment.rsp) != on_user_stack:
+                on_user_stack = not on_user_stack
+                said.clear()
             for finding in self._check_moment(moment):
-                key = finding.rule, moment.pc
-                if key not in said:
-                    said.add(key)
+                if finding.rule not in said:
+                    said.add(finding.rule)
                     yield finding
 
     def _check_moment(self, moment: Moment) -> Iterator[Finding]:

@@ -3,6 +3,7 @@ number in an instruction: the code around that is run, and the register read aft
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
 from collections.abc import Iterator
@@ -23,8 +24,8 @@ from lint.engine.values import KERNEL_GS, STACK_BASE, STACK_SIZE, USER_GS
 from lint.load.image import Image
 
 SOUGHT = (MSR_STAR, MSR_LSTAR, MSR_SFMASK, MSR_SYSENTER_EIP)
-BUDGET, STOPS = 50000, 2000  # instructions, and those of them that need a look
-MOST_STARTS = 8  # places from which a register's writer is tried
+BUDGET, STOPS = 20000, 2000  # instructions, and those of them that need a look
+MOST_STARTS = 4  # places that name a register, and that call such a place
 
 # A register that still holds this has not been written.
 UNWRITTEN = 0x5A5A5A5A5A5A5A5A
@@ -57,15 +58,16 @@ class Initialiser:
     def _is_plausible(self, number: int, value: int) -> bool:
         return number not in (MSR_LSTAR, MSR_SYSENTER_EIP) or self._image.is_code(value)
 
-    def _starts(self, number: int) -> list[int]:
-        """Return where to start so that register @number is written: in the functions that name
+    def _starts(self, number: int) -> Iterator[int]:
+        """Yield where to start so that register @number is written: in the functions that name
         it, at the very instruction, and in those that call these functions."""
         load_immediate = rb"[\xb8-\xbf]" + re.escape(number.to_bytes(4, "little"))
-        places = list(self._find(load_immediate))
+        places = list(self._find(load_immediate))[:MOST_STARTS]
         functions = [start for place in places for start in self._functions(place)]
-        callers = [start for place in self._calls_of(set(functions))
-                   for start in self._functions(place)] if functions else []  # fmt: skip
-        return list(dict.fromkeys([*functions, *places, *callers]))[:MOST_STARTS]
+        yield from dict.fromkeys([*functions, *places])
+        if functions:
+            calls = itertools.islice(self._calls_of(set(functions)), MOST_STARTS)
+            yield from dict.fromkeys(start for at in calls for start in self._functions(at))
 
     def _find(self, pattern: bytes) -> Iterator[int]:
         for segment in self._image.code():

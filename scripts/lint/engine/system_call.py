@@ -141,7 +141,7 @@ class SystemCallRunner(Runner):
         if source.type == x86.X86_OP_REG:
             name = instruction.detail.reg_name(source.reg)
             if not self._is_known(registers[name]):
-                registers[name] = self._top(registers[name])
+                registers[name] = self._given_by_c(registers[name]) or self._top(registers[name])
                 self._cpu.set_registers(registers, rflags)
             return None
         if source.type == x86.X86_OP_MEM and instruction.mnemonic != "lea":
@@ -160,6 +160,15 @@ class SystemCallRunner(Runner):
             return None
         self._cpu.set_registers({**registers, "rsp": self._top(value)}, rflags)
         return instruction.end
+
+    def _given_by_c(self, value: int) -> int | None:
+        """Return the frame that C was called with, if @value is what C has returned: another
+        task's, for a switch."""
+        trace = self._trace
+        if not trace.calls or value != trace.values.c_registers["rax"]:
+            return None
+        argument = trace.calls[-1].moment.registers["rdi"]
+        return argument if self.is_stack(argument) else trace.calls[-1].moment.rsp
 
     @staticmethod
     def _source(instruction: Instruction) -> object:
@@ -197,9 +206,8 @@ class SystemCallRunner(Runner):
 
     def _slots(self, moment: Moment) -> range:
         """Return the addresses on the stack that C has been given."""
-        top = self._trace.values.top
-        given = [a for name in ARGUMENTS if moment.rsp <= (a := moment.registers[name]) < top]
-        return range(min(given), top, 8) if given else range(0)
+        given = [a for name in ARGUMENTS if self.is_stack(a := moment.registers[name])]
+        return range(min(given), self._trace.values.top, 8) if given else range(0)
 
     def _is_shared(self, address: int) -> bool:
         """Whether the next system call on this CPU stores there as well."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import random
 
 from lint.architecture import GENERAL, RFLAGS_FIXED, RFLAGS_IF
+from lint.engine.disasm import Instruction
 from lint.engine.run import Runner
 from lint.engine.trace import Entry, Trace
 from lint.engine.values import OTHER_STACK, STACK_SIZE, Variant
@@ -30,6 +31,9 @@ class WayInRunner(Runner):
         registers = {n: OTHER_STACK + rng.randrange(STACK_SIZE // 2) for n in GENERAL}
         flags = RFLAGS_FIXED | (RFLAGS_IF if variant.interrupts else 0)
         self._cpu.set_registers({**registers, "rsp": self._trace.entry_rsp}, flags)
+
+    def _stack_load(self, instruction: Instruction) -> None:
+        """Let RSP be whatever it is given: for SYSRET it is the program's."""
 
 
 def is_unknown(value: int) -> bool:

@@ -5,8 +5,11 @@ from __future__ import annotations
 
 import argparse
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+
+import capstone
 
 from lint.architecture import (
     MSR_LSTAR,
@@ -35,6 +38,7 @@ class SystemCalls:
     star: int | None = None
     sfmask: int | None = None
     ways_in: list[int] = field(default_factory=list)  # who enters ring 3 by SYSRET: no entry
+    others: list[int] = field(default_factory=list)  # that look like entries, but are not LSTAR's
 
 
 def find(image: Image, options: argparse.Namespace, msrs: dict[int, int] | None) -> SystemCalls:
@@ -59,6 +63,7 @@ def find(image: Image, options: argparse.Namespace, msrs: dict[int, int] | None)
     )
     if candidates is not None:
         calls.ways_in = [at for at in candidates.ways_in() if at not in places.values()]
+        calls.others = [at for at in candidates.entries() if at not in places.values()]
     return calls
 
 
@@ -91,11 +96,22 @@ class _Candidates:
 
     def _starts(self) -> Iterator[int]:
         """Yield the labels that are near enough to a SYSRET."""
+        addresses = [symbol.address for symbol in self._image.symbols]
         for segment in self._image.code():
-            ends = [segment.address + m.start() for m in SYSRET.finditer(bytes(segment.data))]
-            for symbol in self._image.symbols if ends else ():
-                if any(0 <= end - symbol.address < LONGEST for end in ends):
-                    yield symbol.address
+            for match in SYSRET.finditer(bytes(segment.data)):
+                end = segment.address + match.start()
+                last = bisect_right(addresses, end)
+                if last and self._is_instruction(addresses[last - 1], end):
+                    yield from addresses[bisect_right(addresses, end - LONGEST) : last]
+
+    def _is_instruction(self, start: int, end: int) -> bool:
+        """Whether a SYSRET, with or without a prefix, is at @end if code begins at @start."""
+        data = self._image.read(start, end + 2 - start) or b""
+        lite = capstone.Cs(capstone.CS_ARCH_X86, capstone.CS_MODE_64)
+        last = ""
+        for _, _, last, _ in lite.disasm_lite(data, start):
+            pass
+        return last.startswith("sysret")
 
     def _reach(self, start: int) -> dict[int, Kind]:
         """Return the instructions that follow @start, with what they are."""

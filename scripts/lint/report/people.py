@@ -147,7 +147,7 @@ def _first(items: list, words: Callable[[object], str]) -> Iterator[str]:
 
 def _unlinted(function: Function) -> str:
     why = f" {function.why}" if function.why else ""
-    return f"NOT linted: {function.name}, which also returns by IRETQ{why}: {function.flag}"
+    return f"NOT linted: {function.name}, which also returns by {function.by}{why}: {function.flag}"
 
 
 def _unrun(piece: Unrun, painter: Painter) -> str:
