@@ -117,7 +117,7 @@ DEBUG_ISO := $(if $(RECORDED),$(BUILD)/run.iso,$(RUN_ISO))
 DEPS := CC='$(CC)' CROSS='$(CROSS)' scripts/deps
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(BUILD)/pycache
 
-.PHONY: all run test truth truth-page debug fuzz fuzz-input lint stublint bench compare bugs break \
+.PHONY: all run test truth truth-page debug trace fuzz fuzz-input lint stublint bench compare bugs break \
 	mutate fresh release compile_commands format clean help FORCE
 .DELETE_ON_ERROR:
 
@@ -158,6 +158,11 @@ debug: ## step through traps in GDB: FAULT=NAME, WALK=NAME, RR=1 to go back in t
 	@$(PYTHON) scripts/debug --emu $(call quote,$(EMU)) --gdb '$(GDB)' $(if $(RR),--record) \
 		$(if $(DEBUG_FAULT),--fault $(call quote,$(DEBUG_FAULT))) \
 		$(if $(WALK),--walk $(call quote,$(value WALK))) $(ELF) $(DEBUG_ISO)
+
+trace: ## record traps step by step, as JSON and text: all that have changed, or FAULT=NAME
+	@$(DEPS) kernel image run lint
+	@$(MAKE) --no-print-directory $(ISO)
+	@$(PYTHON) scripts/trace $(if $(FAULT),--fault $(call quote,$(value FAULT))) $(BUILD)
 
 fuzz: ## random interrupts through the stubs, on this CPU: SEED=, N=, STUBS="OBJECT..."
 	@$(DEPS) silicon

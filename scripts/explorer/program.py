@@ -1,0 +1,139 @@
+"""A kernel's ELF file as a recording shows it: symbols, source lines, instructions."""
+
+from __future__ import annotations
+
+import bisect
+import functools
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import capstone
+
+from elf.symbols import Symbol, binutil, load
+from explorer.log import Registers
+from manuals import CONSTANTS
+
+SECTION = re.compile(r"\] (\.\w+) +PROGBITS +([0-9a-f]+) +([0-9a-f]+) +([0-9a-f]+)")
+STUB_SIZE, VECTORS = 16, 256
+
+# The functions that trap_dispatch() calls: their first instruction is recorded, their body is not.
+HANDLERS = (
+    "on_trap on_user_call fix_up handle_tick keyboard_trap serial_trap only_count"
+    " handle_irq7 handle_irq15"
+).split()
+
+
+class Program:
+    """An ELF file of the kernel."""
+
+    def __init__(self, elf: Path, root: Path) -> None:
+        """@root is the directory of the sources, from which their names are told."""
+        self.elf = elf
+        self.root = root
+        self.symbols: dict[str, Symbol] = load(elf)
+        named = ((s.address, name) for name, s in self.symbols.items() if s.kind != "OBJECT")
+        self._places = sorted(named)
+        self._lines: dict[int, tuple[str, int] | None] = {}
+        self._decoders: dict[int, capstone.Cs] = {}
+
+    def symbol(self, name: str) -> Symbol:
+        return self.symbols[name]
+
+    @functools.cached_property
+    def image(self) -> bytes:
+        """The file, without the version: what a recording depends on."""
+        data = self.elf.read_bytes()
+        place = self.symbols.get("version")
+        return data.replace(self.data(place.address, place.size), b"") if place else data
+
+    @property
+    def stubs(self) -> range:
+        first = self.symbol("isr_0_DE").address
+        return range(first, first + VECTORS * STUB_SIZE)
+
+    @property
+    def entry(self) -> range:
+        return range(self.symbol("trap_entry_code").address, self.symbol("trap_entry_end").address)
+
+    @functools.cache
+    def _sections(self) -> dict[str, tuple[range, int]]:
+        """Where the sections lie, and where in the file."""
+        command = [binutil("readelf"), "-SW", str(self.elf)]
+        text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        return {
+            name: (range(int(address, 16), int(address, 16) + int(size, 16)), int(offset, 16))
+            for name, address, offset, size in SECTION.findall(text)
+        }
+
+    def data(self, address: int, size: int) -> bytes:
+        """Return @size bytes at @address, as the file has them."""
+        for where, offset in self._sections().values():
+            if address in where:
+                with open(self.elf, "rb") as file:
+                    file.seek(offset + address - where.start)
+                    return file.read(size)
+        return b""
+
+    @property
+    def programs(self) -> list[range]:
+        """Where the code of the catalogue's entries lies."""
+        return [self._sections()[name][0] for name in (".fault_text", ".user_text")]
+
+    @property
+    def path(self) -> list[range]:
+        """Where the code lies that every trap and every entry passes."""
+        names = ("ring3_call", "ring_end")
+        calls = range(*(self.symbol(name).address for name in names))
+        dispatch = self.symbol("trap_dispatch")
+        heads = [self.symbol(name).address for name in HANDLERS if name in self.symbols]
+        return [
+            self.stubs,
+            self.entry,
+            range(dispatch.address, dispatch.end),
+            calls,
+            *(range(head, head + 1) for head in heads),
+        ]
+
+    def place(self, address: int) -> str:
+        """Return where @address is: "trap_entry+8"."""
+        at = bisect.bisect_right(self._places, (address, "\x7f")) - 1
+        if at < 0:
+            return f"{address:x}"
+        start, name = self._places[at]
+        return f"{name}+{address - start:#x}" if address > start else name
+
+    def lines(self, addresses: list[int]) -> dict[int, tuple[str, int]]:
+        """Return file and line of each of @addresses that has one."""
+        if new := [address for address in addresses if address not in self._lines]:
+            self._lines |= dict.fromkeys(new) | self._look_up(new)
+        return {address: line for address in addresses if (line := self._lines[address])}
+
+    def _look_up(self, addresses: list[int]) -> dict[int, tuple[str, int]]:
+        command = [binutil("addr2line"), "-e", str(self.elf)]
+        words = "".join(f"{address:#x}\n" for address in addresses)
+        text = subprocess.run(command, input=words, capture_output=True, text=True, check=True)
+        found = {}
+        for address, line in zip(addresses, text.stdout.splitlines(), strict=True):
+            file, _, number = line.partition(" ")[0].rpartition(":")
+            if number.isdigit() and file != "??":
+                found[address] = self._name(file), int(number)
+        return found
+
+    def _name(self, file: str) -> str:
+        """@file as seen from the sources' directory."""
+        path = os.path.normpath(os.path.join(self.root, file))
+        name = os.path.relpath(path, self.root) if path.startswith(f"{self.root}/") else path
+        # NASM names the directory twice: asm/asm/entry.asm.
+        first, _, rest = name.partition("/")
+        return rest if rest.startswith(f"{first}/") else name
+
+    def decode(self, address: int, data: bytes, registers: Registers) -> capstone.CsInsn | None:
+        """Return the instruction @data at @address in the mode that CS of @registers has."""
+        bits = 32 if registers["cs"] == CONSTANTS["SELECTOR_USER_CODE32"] else 64
+        if bits not in self._decoders:
+            mode = capstone.CS_MODE_32 if bits == 32 else capstone.CS_MODE_64
+            self._decoders[bits] = capstone.Cs(capstone.CS_ARCH_X86, mode)
+            self._decoders[bits].detail = True
+        return next(self._decoders[bits].disasm(data, address, 1), None)
