@@ -30,7 +30,7 @@ struct expectation {
     uint32_t error_code;
     uint16_t vector, flags; ///< flags: EXPECT_...
     uint16_t registers;     ///< bit N: the general register at offset 8 * N of struct regs
-    uint16_t reserved;
+    uint16_t or_code;       ///< what the error code may be as well
     const uint64_t *values; ///< of those registers, in that order
 };
 

@@ -79,6 +79,8 @@ static void apply(struct expectation *expected, const struct override *override)
 
     bool is_open = override->kind == OVERRIDE_ANY || override->kind == OVERRIDE_NONE;
     uint16_t flag = fields[override->field].flag;
+    if (override->field == FIELD_ERROR)
+        expected->flags &= (uint16_t)~EXPECT_OR_CODE;
     if (is_open == fields[override->field].is_open)
         expected->flags |= flag;
     else

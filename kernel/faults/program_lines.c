@@ -16,6 +16,8 @@ void expect_line_print(const struct fault *fault, const struct expectation *expe
         return;
     }
     print(expected->flags & EXPECT_CODE ? " error=0x%x" : " error=none", expected->error_code);
+    if (expected->flags & EXPECT_OR_CODE)
+        print(" or_error=0x%x", expected->or_code);
     if (!(expected->flags & EXPECT_ANYWHERE))
         print(" rip=0x%lx", expected->rip);
     if (expected->flags & EXPECT_CR2)

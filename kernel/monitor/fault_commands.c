@@ -62,7 +62,10 @@ static void print_expected(const struct expectation *expected)
         print("in vain\n");
         return;
     }
-    print(expected->flags & EXPECT_CODE ? "error 0x%x\n" : "no error code\n", expected->error_code);
+    print(expected->flags & EXPECT_CODE ? "error 0x%x" : "no error code", expected->error_code);
+    if (expected->flags & EXPECT_OR_CODE)
+        print(" or 0x%x", expected->or_code);
+    print("\n");
     symbols_describe(expected->rip, rip, sizeof(rip));
     print("            at %s", expected->flags & EXPECT_ANYWHERE ? "any instruction" : rip);
     if (expected->flags & EXPECT_CR2)

@@ -59,8 +59,9 @@ fault   3, "gp-user-lldt", "LLDT in ring 3"
         xor     eax, eax
         privileged lldt ax
 
+; A null selector is #GP(0), too, whichever the CPU looks at first.
 fault   3, "gp-user-ltr", "LTR in ring 3"
-        mov     eax, SELECTOR_TSS
+        xor     eax, eax
         privileged ltr ax
 
 fault   3, "gp-user-invlpg", "INVLPG in ring 3"

@@ -32,8 +32,9 @@ fault   0, "pf-read-not-present", "a read of a not-present page"
 fault   0, "pf-write-not-present", "a write to a not-present page"
         write   PAGE_NOT_PRESENT + 0xFFF, PF_W
 
-fault   0, "pf-rmw-not-present", "ADD to a not-present page is a write"
-        access  PAGE_NOT_PRESENT, PF_W, add [rax], cl
+; ADD reads and writes. The manuals leave open which of the two the CPU tries first.
+fault   0, "pf-rmw-not-present", "ADD to a not-present page"
+        access  PAGE_NOT_PRESENT, {PF_W, or_code 0}, add [rax], cl
 
 fault   0, "pf-fetch-not-present", "a fetch from a not-present page"
         fetch   PAGE_NOT_PRESENT, PF_I

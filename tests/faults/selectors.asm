@@ -139,7 +139,7 @@ fault   0, "np-jmp-far", "a far jump to a not-present code segment"
         far_jump NP, SELECTOR_SPARE, SELECTOR_SPARE
 
 fault   0, "np-call-gate", "a far jump through a not-present call gate"
-        spare_descriptor DESCRIPTOR_CALL_GATE & ~DESCRIPTOR_P
+        spare_descriptor DESCRIPTOR_CALL_GATE & ~DESCRIPTOR_P | SELECTOR_KERNEL_CODE << 16
         far_jump NP, SELECTOR_SPARE, SELECTOR_SPARE
 
 fault   3, "gp-user-jmp-far", "a far jump from ring 3 to ring 0"

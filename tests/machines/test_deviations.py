@@ -64,6 +64,16 @@ def test_another_version_may_do_what_any_does(seen: list, version: str) -> None:
     assert (bool(judgement.wrong), bool(judgement.remark)) == (not is_known, is_known)
 
 
+@pytest.mark.parametrize("code, is_right", [(2, True), (0, True), (4, False), ("none", False)])
+def test_either_code_is_right_where_the_manuals_leave_it_open(code: object, is_right: bool) -> None:
+    expected = [{"name": "x", "vector": 14, "error": 2, "or_error": 0}]
+    seen = [{"name": "x", "vector": 14, "error": code}]
+    machine = Implementation("qemu-tcg", "7.2.22")
+    assert bool(deviations.judge(expected, seen, [], machine).wrong) != is_right
+    row = Deviation("qemu-tcg", "x", "-", "a reason", ({"error": 4},))
+    assert bool(deviations.judge(expected, seen, [row], machine).wrong) == (code != 4)
+
+
 @pytest.mark.parametrize("version", ["7.2.22", "8.2.1"])
 def test_without_a_row_only_the_architecture_counts(version: str) -> None:
     machine = Implementation("qemu-tcg", version)

@@ -19,6 +19,10 @@ WRONG = {
         ".here: mov al, [0]\n.next: done\nexpect PF, .here, code 2, cr2 0, then .next",
         "error code 0x0, not 0x2",
     ),
+    "wrong-or-code": (
+        ".here: mov al, [0]\n.next: done\nexpect PF, .here, code 2, or_code 4, cr2 0, then .next",
+        "error code 0x0, not 0x2",
+    ),
     "wrong-cr2": (
         ".here: mov al, [8]\n.next: done\nexpect PF, .here, code 0, cr2 9, then .next",
         "CR2 0x8, not 0x9",
@@ -65,6 +69,7 @@ DEVIATING = {
     "known-trap": ("expect BP, 0", "trap, rip .next", "known"),
     "known-any": ("expect BP, 0", "trap, any RIP", "known"),
     "known-vector": ("expect UD, .next, code 5", "trap, vector BP, no_code", "known"),
+    "known-code": ("expect BP, .next, code 5, or_code 6", "trap, no_code", "known"),
     "known-two": ("", "trap, vector BP, rip .next", "known"),
     "known-none": ("expect BP, .next\nexpect BP, 0", "trap", "known"),
     "third-way": ("expect BP, 0", "trap, rip 1", "fail"),

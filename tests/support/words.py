@@ -20,11 +20,14 @@ def trap(fields: Fields) -> str:
 
 
 def expectation(fields: Fields) -> str:
-    """Return what is expected of a trap: "#PF(0x2), CR2 0x602000"."""
+    """Return what is expected of a trap: "#PF(0x2), CR2 0x602000", "#PF(0x2) or #PF(0x0)"."""
     if "undelivered" in fields:
         return f"{trap(fields)} in vain"
     registers = [r for r in ("cr2", "dr6") if isinstance(fields.get(r), int)]
-    return ", ".join([trap(fields), *(f"{r.upper()} {fields[r]:#x}" for r in registers)])
+    said = trap(fields)
+    if "or_error" in fields:
+        said += f" or {trap({**fields, 'error': fields['or_error']})}"
+    return ", ".join([said, *(f"{r.upper()} {fields[r]:#x}" for r in registers)])
 
 
 def sequence(traps: list[str]) -> str:
