@@ -58,6 +58,32 @@ fault   0, "db-step-movss", "single step: no trap behind MOV SS"
 fault   3, "db-user-step-movss", "the same in ring 3"
         step_movss
 
+; STI holds interrupts back for an instruction, and no step. SDM vol. 3, 6.8.3.
+fault   0, "db-step-sti", "single step: STI holds no trap back"
+        step
+        sti
+.next:  cli
+        done
+expect  DB, .next, dr6 DR6_BS, rflags_set RFLAGS_IF, repair .stop
+
+routine .stop
+        stop_stepping
+        ret
+
+; INT n that is refused has not been stepped over: its #GP comes first, and TF is saved with it.
+fault   3, "db-user-step-int-refused", "single step of INT n against the gate's DPL"
+        step
+.here:  int     13
+        done    1
+.after: nop
+.next:  done
+expect  GP, .here, code VECTOR_GP << 3 | ERROR_IDT, rflags_set RFLAGS_TF, then .after
+expect  DB, .next, dr6 DR6_BS, repair .stop
+
+routine .stop
+        stop_stepping
+        ret
+
 ; Each iteration is a step. RIP stays at the instruction until the last one. SDM vol. 3, 17.3.1.4;
 ; SDM vol. 2, REP.
 fault   0, "db-step-rep", "single step: each iteration of REP STOSB"

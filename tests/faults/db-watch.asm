@@ -50,6 +50,16 @@ routine .set
         breakpoint 0, PAGE_USER, WRITE, 4
         ret
 
+; The CPU sets BS and clears it never: software's own stays. SDM vol. 3, 17.2.3.
+fault   0, "db-watch-dr6-kept", "a watched write: DR6.BS stays as it was"
+        mov     eax, DR6_BS
+        mov     dr6, rax
+        breakpoint 0, WATCHED, WRITE, 4
+        mov     rbx, WATCHED
+        mov     dword [rbx], 1
+.next:  done
+expect  DB, .next, dr6 DR6_B0 | DR6_BS
+
 ; One #DB tells both.
 fault   0, "db-watch-step", "a watched write together with single step"
         breakpoint 0, WATCHED, WRITE, 4

@@ -51,6 +51,30 @@ fault   3, "flags-user", "the same for ring 3 with IOPL 3", needs SMAP, io_privi
 expect  BP, .next, rflags_set KEPT | RFLAGS_IOPL, repair .tell
 tell_rflags
 
+; NT: with it the handler's IRETQ would be #GP, and so the delivery clears it. SDM vol. 3, 6.12.1.
+%macro nested_task 0
+        set_rflags RFLAGS_NT
+        int3
+.next:  pushfq
+        pop     rcx
+        push    RFLAGS_FIXED
+        popfq
+        test    ecx, RFLAGS_NT
+        jz      .wrong
+        test    eax, RFLAGS_NT
+        jnz     .wrong
+        done
+.wrong: done    1
+expect  BP, .next, rflags_set RFLAGS_NT, repair .tell
+tell_rflags
+%endmacro
+
+fault   0, "flags-nt", "RFLAGS.NT across a trap; it is clear in C"
+        nested_task
+
+fault   3, "flags-user-nt", "the same for ring 3"
+        nested_task
+
 ; RF: a fault saves it as 1, so that the instruction, when it runs again, is not stopped at once by
 ; an instruction breakpoint. A trap saves 0. SDM vol. 3, 17.3.1.1.
 fault   0, "rf-fault", "a fault saves RFLAGS.RF as 1"

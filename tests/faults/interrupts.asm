@@ -32,6 +32,16 @@ fault   0, "irq-sti-cli", "STI; CLI: no interrupt comes"
         done
 expect  OWN_VECTOR, .here
 
+fault   0, "irq-sti-int", "STI; INT n: the interrupt comes behind it"
+        ipi     OWN_VECTOR
+        sti
+        int     OWN_VECTOR + 16
+.here:  nop
+        cli
+        done
+expect  OWN_VECTOR + 16, .here
+expect  OWN_VECTOR, .here
+
 fault   0, "irq-popf", "POPF that sets IF: it comes at once"
         ipi     OWN_VECTOR
         pushfq
