@@ -4,6 +4,7 @@
 #include "cpu/x86.h"
 #include "devices/apic.h"
 #include "trap/entry.h"
+#include "trap/gdt.h"
 #include "trap/vectors.h"
 
 // Opcodes: SDM vol. 2, INT n/INTO/INT3.
@@ -20,9 +21,10 @@ static bool is_software_interrupt(const struct regs *regs)
     const struct vector_info *info = vector_info(regs->vector);
     if (info && info->has_error_code && !regs->slot_opened)
         return false;
+    uint64_t next = gdt_code_base((unsigned)regs->cs) + regs->rip;
     uint8_t last = 0, before = 0;
-    peek(&last, regs->rip - 1, sizeof(last));
-    peek(&before, regs->rip - 2, sizeof(before));
+    peek(&last, next - 1, sizeof(last));
+    peek(&before, next - 2, sizeof(before));
     return (before == OPCODE_INT && last == regs->vector) ||
            (regs->vector == VECTOR_BP && last == OPCODE_INT3) ||
            (regs->vector == VECTOR_OF && last == OPCODE_INTO);

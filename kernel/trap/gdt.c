@@ -31,6 +31,16 @@ static void set_tss_descriptor(struct cpu *cpu)
     descriptor[1] = base >> 32;
 }
 
+uint64_t gdt_code_base(unsigned selector)
+{
+    if (selector & ERROR_TI || selector / 8 >= GDT_ENTRIES)
+        return 0;
+    uint64_t descriptor = *slot(this_cpu(), selector);
+    if (descriptor & DESCRIPTOR_L)
+        return 0;
+    return (descriptor >> 16 & 0xFFFFFF) | (descriptor >> 32 & 0xFF000000);
+}
+
 void gdt_init(void)
 {
     struct cpu *cpu = this_cpu();

@@ -19,3 +19,7 @@ _Static_assert(sizeof(struct tss) == 104, "SDM vol. 3, figure 7-11");
 
 /// Build GDT and TSS in struct cpu and load them: LGDT, the segment registers, LTR.
 void gdt_init(void);
+
+/// Where the code segment of @selector begins, which its RIPs count from: 0 in 64-bit code, and
+/// where the GDT does not have it. SDM vol. 3, 3.4.4.
+uint64_t gdt_code_base(unsigned selector);

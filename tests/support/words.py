@@ -11,23 +11,22 @@ SHOWN_TRAPS = 4
 
 
 def trap(fields: Fields) -> str:
-    """Return "#PF(0x2)", "#DB" for a trap without a code, "vector 96" for one without a name."""
+    """Return "#PF(0x2)", "#DB" for a trap without a code, "vector 96" for one without a name, and
+    "#PF(0x2 or 0x0)" where either is due."""
     vector = fields["vector"]
     name = MNEMONICS.get(vector, f"vector {vector}")
     mark = "#" if vector in MNEMONICS and vector < EXCEPTIONS else ""
     code = fields.get("error", "none")
-    return mark + name + (f"({code:#x})" if isinstance(code, int) else "")
+    codes = [f"{value:#x}" for value in (code, fields.get("or_error")) if isinstance(value, int)]
+    return mark + name + (f"({' or '.join(codes)})" if codes else "")
 
 
 def expectation(fields: Fields) -> str:
-    """Return what is expected of a trap: "#PF(0x2), CR2 0x602000", "#PF(0x2) or #PF(0x0)"."""
+    """Return what is expected of a trap: "#PF(0x2), CR2 0x602000"."""
     if "undelivered" in fields:
         return f"{trap(fields)} in vain"
     registers = [r for r in ("cr2", "dr6") if isinstance(fields.get(r), int)]
-    said = trap(fields)
-    if "or_error" in fields:
-        said += f" or {trap({**fields, 'error': fields['or_error']})}"
-    return ", ".join([said, *(f"{r.upper()} {fields[r]:#x}" for r in registers)])
+    return ", ".join([trap(fields), *(f"{r.upper()} {fields[r]:#x}" for r in registers)])
 
 
 def sequence(traps: list[str]) -> str:
