@@ -24,7 +24,7 @@ override BOCHS := $(call absolute,$(BOCHS))
 export QEMU BOCHS
 
 # What may stand on the command line. Another word would do nothing, and nobody would know.
-OPTIONS := RUN FAULTS EMU CPU UEFI QEMU BOCHS K FAULT WALK RR SEED N SECONDS STUBS ELF ARGS BUG SUITE RECORD CASE WERROR BUILD \
+OPTIONS := RUN FAULTS EMU CPU UEFI QEMU BOCHS K FAULT WALK RR SEED N SHARD SECONDS STUBS ELF ARGS BUG SUITE RECORD CASE WERROR BUILD \
 	CROSS CC LD OBJCOPY NASM CFLAGS NASMFLAGS LDFLAGS HOST_CC HOST_CFLAGS HOST_LDFLAGS \
 	GRUB_MKRESCUE FONT GDB PYTHON NO_INSTALL CI
 $(foreach word,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(word)))),\
@@ -117,8 +117,8 @@ DEBUG_ISO := $(if $(RECORDED),$(BUILD)/run.iso,$(RUN_ISO))
 DEPS := CC='$(CC)' CROSS='$(CROSS)' scripts/deps
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(BUILD)/pycache
 
-.PHONY: all run test truth truth-page debug trace fuzz fuzz-input lint stublint bench compare bugs break \
-	mutate fresh release compile_commands format clean help FORCE
+.PHONY: all run test truth truth-page debug trace campaign fuzz fuzz-input lint lint-proof stublint bench \
+	compare bugs break mutate fresh release compile_commands format clean help FORCE
 .DELETE_ON_ERROR:
 
 all: ## build build/barestub.elf and build/barestub.iso
@@ -179,6 +179,11 @@ lint: ## check anybody's interrupt stubs: ELF=KERNEL or "OBJECTS", ARGS="..." of
 	@$(if $(THEIR_ELF),,$(MAKE) --no-print-directory $(ELF))
 	@$(PYTHON) scripts/stublint $(if $(THEIR_ELF)$(RUNNING),$(THEIR_ELF),$(OUR_KERNEL)) $(ARGS)
 
+lint-proof: ## break right interrupt paths in every way, and count what stublint finds
+	@$(DEPS) lint silicon test
+	@mkdir -p $(BUILD)
+	@$(PYTHON) tests/lint/proof.py
+
 stublint: ## put scripts/stublint into one file that needs no clone, build/stublint.pyz
 	@$(DEPS) python
 	@$(MAKE) --no-print-directory $(BUILD)/stublint.pyz
@@ -201,6 +206,11 @@ break: ## boot the kernel with one of them, and see what it does: BUG=NAME
 	@$(DEPS) kernel image run silicon bugs
 	@$(MAKE) --no-print-directory $(ELF) $(if $(IS_X86_64),$(SILICON)/fuzz)
 	@$(PYTHON) scripts/break $(call quote,$(value BUG))
+
+campaign: ## flip each bit of a trap's frame, and N= others chosen by SEED=: SHARD=1/8, all cores
+	@$(DEPS) kernel image run record bench
+	@$(MAKE) --no-print-directory $(ISO)
+	@$(PYTHON) scripts/campaign $(N:%=--count %) $(SEED:%=--seed %) $(SHARD:%=--shard %) $(BUILD)
 
 mutate: ## break each instruction and statement of the path in turn, or those that K= names: a test must find it
 	@$(DEPS) kernel image run debug silicon bugs test

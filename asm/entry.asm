@@ -107,7 +107,8 @@ global trap_entry.return
         pop     rcx
         pop     rax
         add_rsp 16                      ; the vector and the error code: IRETQ knows neither
-        iretq                           ; faults if C has left a frame that cannot be returned to.
+global trap_entry.iretq
+.iretq: iretq                           ; faults if C has left a frame that cannot be returned to.
                                         ; That is a trap like any other: from ring 0, RIP here,
                                         ; and every register already the interrupted program's.
         cfi_end

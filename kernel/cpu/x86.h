@@ -140,6 +140,18 @@ static inline void lldt(uint16_t selector)
     __asm__ volatile("lldt %0" : : "rm"(selector) : "memory");
 }
 
+static inline void sgdt(struct descriptor_register *gdtr)
+{
+    __asm__ volatile("sgdt %0" : "=m"(*gdtr));
+}
+
+static inline uint16_t sldt(void)
+{
+    uint16_t selector;
+    __asm__ volatile("sldt %0" : "=r"(selector));
+    return selector;
+}
+
 /// Load CS, by a far return, and all data segment registers. SDM vol. 3, 5.8.
 static inline void set_segments(uint64_t code, uint16_t data)
 {

@@ -15,8 +15,8 @@ bool apic_end(unsigned vector);
 /// Signal the end of the interrupt in service, whichever it is.
 void apic_eoi(void);
 
-/// IA32_APIC_BASE: where the local APIC is, and its mode. To leave x2APIC mode resets its registers.
-/// Panics in words if it is to be on and stays off. SDM vol. 3, 10.4.4 and 10.12.5.
+/// IA32_APIC_BASE: where the local APIC is, and its mode. To leave x2APIC mode resets its
+/// registers. Panics in words if it is to be on and stays off. SDM vol. 3, 10.4.4 and 10.12.5.
 uint64_t apic_base(void);
 void apic_set_base(uint64_t base);
 

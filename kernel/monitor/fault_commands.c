@@ -93,6 +93,8 @@ static void print_seen(const struct record *seen)
         describe_error(regs->vector, regs->error_code, words, sizeof(words));
         print("            %s\n", words);
     }
+    if (seen->bad_return[0])
+        print("            bad return frame: %s\n", seen->bad_return);
     if (regs->vector == VECTOR_DB) {
         describe_dr6(seen->dr6, words, sizeof(words));
         print("            DR6 %s\n", words);

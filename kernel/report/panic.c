@@ -10,6 +10,7 @@
 #include "lib/print.h"
 #include "lib/version.h"
 #include "report/backtrace.h"
+#include "report/bad_return.h"
 #include "report/describe.h"
 #include "report/machine_check.h"
 #include "report/report.h"
@@ -95,6 +96,19 @@ static void report_stack_overflow(const struct regs *regs)
         print("Cause   %s overflow: 0x%lx is in its guard page\n", stack->name, read_cr2());
 }
 
+/// A frame that cannot be returned to: what is wrong with it, and all of it, beside the trap's own.
+static void report_bad_return(const struct regs *regs)
+{
+    struct return_frame frame;
+    char words[64];
+    if (!bad_return_frame(regs, &frame))
+        return;
+    bad_return_describe(regs, words, sizeof(words));
+    print("Cause   bad return frame: %s\n", words);
+    print("Return  RIP=%016lx CS=%016lx RFLAGS=%016lx\n", frame.rip, frame.cs, frame.rflags);
+    print("        RSP=%016lx SS=%016lx\n", frame.rsp, frame.ss);
+}
+
 void panic_trap(struct regs *regs)
 {
     enter(regs);
@@ -105,6 +119,7 @@ void panic_trap(struct regs *regs)
         print("\nKERNEL PANIC: Interrupt %u without a handler\n", regs->vector);
     report_event(regs);
     report_stack_overflow(regs);
+    report_bad_return(regs);
     report_regs(regs);
     report_control_registers(regs);
     report_code(regs);

@@ -3,6 +3,7 @@
 
 #include "cpu/x86.h"
 #include "devices/apic.h"
+#include "report/bad_return.h"
 #include "trap/entry.h"
 #include "trap/gdt.h"
 #include "trap/vectors.h"
@@ -51,4 +52,7 @@ void record_take(struct record *record, const struct regs *regs)
         .origin = find_origin(regs),
         .code_pushed = info && info->has_error_code && !regs->slot_opened,
     };
+    struct return_frame frame;
+    if (bad_return_frame(regs, &frame))
+        bad_return_describe(regs, record->bad_return, sizeof(record->bad_return));
 }

@@ -15,7 +15,8 @@ struct record {
     uint64_t address; ///< where `regs` lay on the stack
     uint64_t cr2, dr6;
     enum origin origin;
-    bool code_pushed; ///< the CPU pushed an error code
+    bool code_pushed;    ///< the CPU pushed an error code
+    char bad_return[64]; ///< what was wrong with the frame that the entry path's IRETQ refused
 };
 
 /// Take down the trap whose frame is @regs, from its handler.

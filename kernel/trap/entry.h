@@ -9,8 +9,10 @@
 #define STUB_SIZE 16
 extern const char isr_0_DE[];
 
-// asm/entry.asm. Where trap_dispatch() returns to, and the NOP in whose place CLAC belongs.
+// asm/entry.asm. Where trap_dispatch() returns to, the way out, and the NOP in whose place CLAC
+// belongs.
 extern const char trap_entry_return[] __asm__("trap_entry.return");
+extern const char trap_entry_iretq[] __asm__("trap_entry.iretq");
 extern uint8_t trap_entry_clac[] __asm__("trap_entry.clac");
 
 // asm/user.asm

@@ -5,18 +5,6 @@
 #include "lib/string.h"
 #include "trap/stacks.h"
 
-// Descriptor fields: SDM vol. 3, figures 3-8 and 7-4.
-#define DESCRIPTOR_P        (1ul << 47)
-#define DESCRIPTOR_DPL3     (3ul << 45)
-#define DESCRIPTOR_S        (1ul << 44)
-#define DESCRIPTOR_L        (1ul << 53)
-#define DESCRIPTOR_D        (1ul << 54)
-#define DESCRIPTOR_G        (1ul << 55)
-#define DESCRIPTOR_LIMIT_4G (0x000F00000000FFFFul | DESCRIPTOR_G)
-#define TYPE_DATA_RW        (0x2ul << 40)
-#define TYPE_CODE_ER        (0xAul << 40)
-#define TYPE_TSS_AVAILABLE  (0x9ul << 40)
-
 static uint64_t *slot(struct cpu *cpu, unsigned selector)
 {
     return &cpu->gdt[selector / 8];

@@ -17,6 +17,22 @@ _Static_assert(sizeof(struct tss) == 104, "SDM vol. 3, figure 7-11");
 
 #define GDT_ENTRIES 11
 
+// Descriptor fields: SDM vol. 3, figures 3-8 and 7-4, tables 3-1 and 3-2.
+#define DESCRIPTOR_P         (1ul << 47)
+#define DESCRIPTOR_DPL_SHIFT 45
+#define DESCRIPTOR_DPL3      (3ul << DESCRIPTOR_DPL_SHIFT)
+#define DESCRIPTOR_S         (1ul << 44)
+#define DESCRIPTOR_L         (1ul << 53)
+#define DESCRIPTOR_D         (1ul << 54)
+#define DESCRIPTOR_G         (1ul << 55)
+#define DESCRIPTOR_LIMIT_4G  (0x000F00000000FFFFul | DESCRIPTOR_G)
+#define TYPE_CODE            (0x8ul << 40)
+#define TYPE_CONFORMING      (0x4ul << 40) ///< of a code segment
+#define TYPE_WRITABLE        (0x2ul << 40) ///< of a data segment
+#define TYPE_DATA_RW         (0x2ul << 40)
+#define TYPE_CODE_ER         (0xAul << 40)
+#define TYPE_TSS_AVAILABLE   (0x9ul << 40)
+
 /// Build GDT and TSS in struct cpu and load them: LGDT, the segment registers, LTR.
 void gdt_init(void);
 

@@ -3,6 +3,7 @@
 
 #include "cpu/cpu.h"
 #include "cpu/x86.h"
+#include "lib/panic.h"
 #include "lib/string.h"
 #include "trap/entry.h"
 #include "trap/stacks.h"
@@ -36,6 +37,9 @@ static void note(struct cpu *cpu, const struct regs *regs)
 
 void trap_dispatch(struct regs *regs)
 {
+    // A stub pushes no other; but what lies on the stack can be overwritten, and this is called.
+    if (regs->vector >= VECTOR_COUNT)
+        panic("The frame at 0x%lx is damaged: vector %u", (uint64_t)regs, regs->vector);
     note(this_cpu(), regs);
     handlers[regs->vector](regs);
 }

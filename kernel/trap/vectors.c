@@ -15,7 +15,7 @@ const struct vector_info *vector_info(unsigned vector)
     };
 #undef VECTOR
 #undef NOTE
-    return table[vector].name ? &table[vector] : NULL;
+    return vector < VECTOR_COUNT && table[vector].name ? &table[vector] : NULL;
 }
 
 const char *vector_class_name(enum vector_class class)

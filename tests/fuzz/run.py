@@ -44,7 +44,6 @@ class Outcome:
     executions: int
     found: bool
     log: str
-    coverage: dict[str, str]  # of lines, by source
 
 
 def tool(name: str, compiler: str) -> str | None:
@@ -54,8 +53,9 @@ def tool(name: str, compiler: str) -> str | None:
     return shutil.which(path)
 
 
-def coverage(program: Path, profile: Path, sources: list[str]) -> dict[str, str]:
-    """Return what part of the lines of @sources was executed, if LLVM's tools are here."""
+def coverage(fuzzer: str, build: Path) -> dict[str, str]:
+    """Return what part of the lines of each source @fuzzer has executed, if LLVM's tools are here."""
+    program, profile = build / "fuzz" / fuzzer, _profile(fuzzer, build)
     profdata, cov = tool("llvm-profdata", "clang"), tool("llvm-cov", "clang")
     if not (profdata and cov and profile.exists()):
         return {}
@@ -65,9 +65,13 @@ def coverage(program: Path, profile: Path, sources: list[str]) -> dict[str, str]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     found = {}
     for file in json.loads(text)["data"][0]["files"]:
-        for source in filter(file["filename"].endswith, sources):
+        for source in filter(file["filename"].endswith, SOURCES[fuzzer]):
             found[source] = f"{file['summary']['lines']['percent']:.1f} %"
     return found
+
+
+def _profile(fuzzer: str, build: Path) -> Path:
+    return build / "fuzz" / f"{fuzzer}.profraw"
 
 
 def fuzz(fuzzer: str, build: Path, seconds: int) -> Outcome:
@@ -76,16 +80,14 @@ def fuzz(fuzzer: str, build: Path, seconds: int) -> Outcome:
     seeds.write(base / "seeds")
     for directory in (base / "corpus" / fuzzer, base / "found"):
         directory.mkdir(parents=True, exist_ok=True)
-    profile = base / f"{fuzzer}.profraw"
     command = [str(base / fuzzer), f"-max_total_time={seconds}", f"-max_len={LENGTH_MAX}"]
     command += [f"-timeout={INPUT_TIMEOUT}", f"-artifact_prefix={base}/found/{fuzzer}-"]
     command += [str(base / "corpus" / fuzzer), str(base / "seeds" / fuzzer)]
-    environment = os.environ | {"LLVM_PROFILE_FILE": str(profile)}
+    environment = os.environ | {"LLVM_PROFILE_FILE": str(_profile(fuzzer, base.parent))}
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", env=environment)
     counts = [int(count) for count in re.findall(r"^(?:#|Done )(\d+)", done.stderr, re.MULTILINE)]
-    told = coverage(base / fuzzer, profile, SOURCES[fuzzer])
     executions = max(counts, default=0)
-    return Outcome(fuzzer, executions, done.returncode != 0, done.stderr, told)
+    return Outcome(fuzzer, executions, done.returncode != 0, done.stderr)
 
 
 def main() -> int:
@@ -93,7 +95,8 @@ def main() -> int:
     status = 0
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         for outcome in pool.map(lambda name: fuzz(name, build, seconds), seeds.ALL):
-            parts = [f"{source} {percent}" for source, percent in outcome.coverage.items()]
+            covered = coverage(outcome.fuzzer, build)
+            parts = [f"{source} {percent}" for source, percent in covered.items()]
             told = f"; lines covered: {', '.join(parts)}" if parts else ""
             print(f"{outcome.fuzzer}: {outcome.executions} inputs{told}", flush=True)
             if outcome.found:

@@ -1,6 +1,8 @@
 ; Three stubs that are right, and beside them, by one -D each, what a lint of them cannot have seen;
 ; LOST and LOST_TOO are mistakes.
 
+        %include "scratch.inc"
+
 extern handler
 
 %macro isr 2                            ; isr NAME, VECTOR
@@ -36,15 +38,7 @@ entry:
 falls_in:
     %endif
         cld
-        push    rax
-        push    rcx
-        push    rdx
-        push    rsi
-        push    rdi
-        push    r8
-        push    r9
-        push    r10
-        push    r11
+        save_scratch
     %ifdef BUG_BEHIND_A_BRANCH
         cmp     dword [rel flag], 0
         je      .usual
@@ -62,21 +56,13 @@ falls_in:
     %endif
         mov     rdi, rsp
         call    handler
-        pop     r11
-        pop     r10
+        restore_scratch
     %ifdef BUG_LOST
         xor     r11d, r11d
     %endif
     %ifdef BUG_LOST_TOO
         xor     r10d, r10d
     %endif
-        pop     r9
-        pop     r8
-        pop     rdi
-        pop     rsi
-        pop     rdx
-        pop     rcx
-        pop     rax
         add     rsp, 16
         iretq
 

@@ -13,29 +13,7 @@ extern gentle
 extern handler
 %endif
 
-%macro save 0
-        push    rax
-        push    rcx
-        push    rdx
-        push    rsi
-        push    rdi
-        push    r8
-        push    r9
-        push    r10
-        push    r11
-%endmacro
-
-%macro restore 0
-        pop     r11
-        pop     r10
-        pop     r9
-        pop     r8
-        pop     rdi
-        pop     rsi
-        pop     rdx
-        pop     rcx
-        pop     rax
-%endmacro
+        %include "scratch.inc"
 
 ; swap_gs_from_ring3 OFFSET: of the saved CS.
 %macro swap_gs_from_ring3 1
@@ -87,11 +65,11 @@ isr%1:  push    qword 0
 %ifdef DESIGN_GS_IN_C
 isr2:   push    qword 0
         push    qword 2
-        save
+        save_scratch
         cld
         mov     rdi, rsp
         call    handler                 ; the NMI's: it looks at GS itself, and mends it
-        restore
+        restore_scratch
         add     rsp, 16
         iretq
 
@@ -122,7 +100,7 @@ entry:
 %elifdef DESIGN_GS_IN_C
         swap_gs_from_ring3 24
 %endif
-        save
+        save_scratch
         cld
 %ifdef DESIGN_SGDT                      ; GS and the GDT begin in the same place, on each CPU
         sub     rsp, 16
@@ -193,7 +171,7 @@ extern  buffer_size, buffer
         swapgs
 .same:  add     rsp, 16
 %endif
-        restore
+        restore_scratch
 %ifdef DESIGN_GS_IN_C
         swap_gs_from_ring3 24
 %endif

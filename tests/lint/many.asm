@@ -1,6 +1,8 @@
 ; A stub of its own for every exception, each calling its own C function: all with the same mistake,
 ; a stack that nobody aligned.
 
+        %include "scratch.inc"
+
 %macro isr 1
 extern handler%1
 global isr%1:function
@@ -10,26 +12,10 @@ isr%1:
         push    qword 0
     %endif
         cld
-        push    rax
-        push    rcx
-        push    rdx
-        push    rsi
-        push    rdi
-        push    r8
-        push    r9
-        push    r10
-        push    r11
+        save_scratch
         mov     rdi, rsp
         call    handler%1
-        pop     r11
-        pop     r10
-        pop     r9
-        pop     r8
-        pop     rdi
-        pop     rsi
-        pop     rdx
-        pop     rcx
-        pop     rax
+        restore_scratch
         add     rsp, 8
         iretq
 %endmacro

@@ -1,4 +1,4 @@
-"""stublint on stubs made for it: right ones are clean, and every rule is seen red once."""
+"""stublint on stubs made for it: what it says of right ones and of broken ones, and how."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from emulator.qemu import qemu_command
 for module in ("unicorn", "capstone", "elftools"):
     pytest.importorskip(module)
 
+from edits import BUGS, Bug  # noqa: E402
 from lint import cli  # noqa: E402
 from lint.checks.rules import RULES  # noqa: E402
 from lint.checks.system_call_rules import SYSTEM_CALL_RULES  # noqa: E402
@@ -47,86 +47,6 @@ def compiled(tmp_path: Path) -> Callable[..., Path]:
     return Workbench(tmp_path).compile
 
 
-@dataclass(frozen=True)
-class Bug:
-    """What is broken, and the rule that must say so."""
-
-    rule: str
-    stubs: tuple[str, ...] = ()
-    c: tuple[str, ...] | None = None  # None: without the C side
-    options: tuple[str, ...] = ()
-    severity: str | None = None  # None: the rule's own
-    without: str = ""  # a flag of KERNEL_C to leave out
-    partial: bool = False  # what follows the bug never runs
-
-    def __str__(self) -> str:
-        return "-".join([self.rule, *self.stubs, *(self.c or ())])
-
-
-BUGS = (
-    Bug("stack-misaligned", ("MISALIGNED",)),
-    Bug("df-set", ("NO_CLD",)),
-    Bug("ac-set", ("NO_CLAC",), options=("--smap",)),
-    Bug("vector-wrong", ("VECTOR_WRONG",)),
-    Bug("vector-sign-extended", ("SIGN_EXTENDED",)),
-    Bug("code-wrong", ("CODE_WRONG",)),
-    Bug("frame-shifted", ("HALTS",)),
-    Bug("struct-field", c=("FIELDS_SWAPPED",)),
-    Bug("struct-by-value", c=("BY_VALUE",)),
-    Bug("sse-unsaved", c=("USES_SSE",), without="-mgeneral-regs-only"),
-    Bug("red-zone", c=("USES_RED_ZONE",), without="-mno-red-zone"),
-    Bug("register-lost", ("R11_UNSAVED",)),
-    Bug("register-lost", ("R11_UNSAVED",), c=("CHANGES_ALL",)),
-    Bug("registers-swapped", ("SWAPPED",)),
-    Bug("register-luck", ("R11_UNSAVED",), c=()),
-    Bug("vector-register-lost", ("XMM_CHANGED",)),
-    Bug("rax-returned", ("RAX_RETURNED",)),
-    Bug("code-not-dropped", ("CODE_KEPT",)),
-    Bug("code-dropped-twice", ("CODE_TWICE",)),
-    Bug("dummy-code-missing", ("DUMMY_MISSING",)),
-    Bug("dummy-code-extra", ("DUMMY_EXTRA", "NO_CODE_FRAME")),
-    Bug("return-off-frame", ("OFF_FRAME",)),
-    Bug("return-by-ret", ("RET",)),
-    Bug("return-by-iret", ("IRET32",)),
-    Bug("execution-lost", ("LOST",)),
-    Bug("invalid-instruction", ("INVALID",)),
-    Bug("wild-access", ("WILD_ACCESS",)),
-    Bug("exception-in-stub", ("EXCEPTION",)),
-    Bug("operand-misaligned", ("MISALIGNED_OPERAND",)),
-    Bug("frame-overwritten", ("OVERWRITTEN",)),
-    Bug("frame-rewritten", ("FLAGS_REWRITTEN",)),
-    Bug("write-above-frame", ("ABOVE_FRAME",)),
-    Bug("write-below-rsp", ("BELOW_RSP",)),
-    Bug("early-sti", ("EARLY_STI",)),
-    Bug("swapgs-missing", ("SWAPGS_NEVER",)),
-    Bug("swapgs-from-ring-0", ("SWAPGS_ALWAYS",)),
-    Bug("swapgs-unbalanced", ("SWAPGS_ONCE",)),
-    Bug("swapgs-interruptible", ("SWAPGS_INTERRUPTIBLE",)),
-    Bug("swapgs-paranoid", ("NOT_PARANOID",)),
-    Bug("gs-selector-loaded", ("GS_LOADED",)),
-    Bug("gs-user-access", ("GS_ACCESS",)),
-    Bug("no-code-frame", ("NO_CODE_FRAME",)),
-    Bug("endbr64-missing", ("ENDBR_MISSING",)),
-    Bug("endbr64-missing", ("ENDBR_MISSING",), options=("--ibt",), severity="ERROR"),
-    Bug("stub-outgrown", ("OUTGROWN",), options=("--table", "isr0", "--stride", "32",
-                                                 "--count", "24")),
-    Bug("register-parked", ("PARKED",)),
-    Bug("fpu-control-lost", ("MXCSR_LOADED",)),
-    Bug("fpu-control-lost", ("FNINIT",)),
-    Bug("vector-register-lost", ("VZEROUPPER",)),
-    Bug("fpu-not-restored", ("FXSAVE",)),
-    Bug("fs-base-lost", ("FS_LOADED",)),
-    Bug("cr3-not-restored", ("CR3_LOADED",)),
-    Bug("cr2-late", ("CR2_LATE",)),
-    Bug("cr2-late", ("CR2_AFTER_ACCESS",)),
-    Bug("runs-into-padding", ("PADDING",)),
-    Bug("never-returns", ("HALTS",), partial=True),
-    Bug("c-returns-rsp", ("RETURNS_RSP",)),
-    Bug("stack-switched", ("SWITCHES",), partial=True),
-    Bug("not-judged", ("UNKNOWN",), partial=True),
-)  # fmt: skip
-
-
 @pytest.mark.parametrize("bug", BUGS, ids=str)
 def test_a_bug_is_found_under_its_rule(
     bug: Bug, lint: Lint, stubs: Callable[..., Path], compiled: Callable[..., Path]
@@ -137,6 +57,7 @@ def test_a_bug_is_found_under_its_rule(
         files.append(compiled("handler.c", *flags, *(f"-D{name}" for name in bug.c)))
     report = lint(*files, *bug.options)
     finding = report.finding(bug.rule)
+    assert report.rules() - {bug.rule} == set(bug.also)
     assert finding["severity"] == (bug.severity or RULES[bug.rule].severity)
     without_findings = cli.PARTIAL if bug.partial else cli.CLEAN
     assert report.status == (cli.FINDINGS if report.rules() else without_findings)

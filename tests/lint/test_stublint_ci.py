@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -163,7 +164,8 @@ def test_every_copy_says_which_it_is(tmp_path: Path) -> None:
     program = theirs / "stublint.pyz"
     theirs.mkdir()
     build(program)
-    subprocess.run(["git", "init", "-q"], cwd=theirs, check=True)
+    if shutil.which("git"):
+        subprocess.run(["git", "init", "-q"], cwd=theirs, check=True)
     said = [
         subprocess.run([command, "--version"], capture_output=True, text=True, check=True).stdout
         for command in (ROOT / "scripts/stublint", program)

@@ -9,7 +9,7 @@ import pytest
 
 import catalogue
 import ktap
-from conftest import Start
+from conftest import NO_SCREEN, Start
 from guest import PROMPT
 from ktap import Result
 from qemu import Qemu
@@ -89,7 +89,7 @@ def with_all(at_prompt: Start) -> list[Result]:
 
 @pytest.mark.parametrize("model", MODELS)
 def test_check(model: str, iso: str, with_all: list[Result]) -> None:
-    with Qemu(iso, options=("-cpu", model)) as machine:
+    with Qemu(iso, options=("-cpu", model, *NO_SCREEN)) as machine:
         machine.wait_for(PROMPT)
         has = features(machine)
         registers = machine.registers()

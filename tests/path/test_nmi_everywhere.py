@@ -26,7 +26,7 @@ NMI = 2
 GENERAL = "rax rbx rcx rdx rsi rdi rbp r8 r9 r10 r11 r12 r13 r14 r15".split()
 PATTERN = 0x0123456789ABCDEF
 FRAME = "rip cs rflags rsp ss".split()  # what the CPU pushes, upwards: SDM vol. 3, 6.14.2
-STEPS_LIMIT = 100_000  # most of them search the catalogue
+STEPS_LIMIT = 100_000  # those in C search the catalogue
 
 
 @dataclass
@@ -40,9 +40,11 @@ class Boundary:
 class Entry:
     """An entry of the catalogue, which fault_run() runs over and over under the GDB stub."""
 
-    def __init__(self, name: str, stub: GdbStub, symbols: dict[str, Symbol]) -> None:
-        """The machine must be on its way to fault_run()."""
+    def __init__(self, name: str, stub: GdbStub, symbols: dict[str, Symbol], in_c: bool) -> None:
+        """The machine must be on its way to fault_run(). Without @in_c its path leaves out what C
+        executes, which is nearly all of it."""
         self._stub = stub
+        self._in_c = in_c
         self._code = symbols["fault_" + name.replace("-", "_")].address
         self._outcome = symbols["outcome"]
         self._assembly = {
@@ -51,6 +53,8 @@ class Entry:
             if symbol_name.startswith(("isr_", "trap_entry"))
             for address in range(symbol.address, symbol.address + symbol.size)
         }
+        # Where C goes on in the assembly: in a stub, or behind the call of C.
+        self._ways_back = {s.address for name, s in symbols.items() if name.startswith("isr_")}
         stub.run_to(symbols["fault_run"].address)
         self._call = stub.registers()
         self._return = int.from_bytes(stub.read(self._call["rsp"], 8), "little")
@@ -78,11 +82,22 @@ class Entry:
             last, state = state, self._stub.step(state)
             if frame is None and self.in_assembly(state):
                 frame = state["rsp"]
-            if frame is not None:
+            if frame is None:
+                continue
+            yield Boundary(state, before[state["rip"]])
+            if self._is_iretq(frame, last, state):
+                return
+            if not (self._in_c or self.in_assembly(state)):
+                state = self._behind_c(last, state)
                 yield Boundary(state, before[state["rip"]])
-                if self._is_iretq(frame, last, state):
-                    return
         raise AssertionError("the trap does not end")
+
+    def _behind_c(self, last: Registers, state: Registers) -> Registers:
+        """Run from the first instruction of C to the next one of the assembly."""
+        if state["rsp"] == last["rsp"] - 8:  # it was called, and has not been interrupted
+            self._ways_back.add(int.from_bytes(self._stub.read(state["rsp"], 8), "little"))
+        with self._stub.breakpoints(self._ways_back):
+            return self._stub.run()
 
     def in_assembly(self, state: Registers) -> bool:
         """Whether the next instruction is one of asm/stubs.asm or asm/entry.asm."""
@@ -140,7 +155,7 @@ def test_nmi_at_every_instruction(
 ) -> None:
     machine, stub = stopped
     machine.type(f"raise {name}")
-    entry = Entry(name, stub, symbols)
+    entry = Entry(name, stub, symbols, in_c)
     if in_c:
         boundaries = [b for b in entry.path if not entry.in_assembly(b.state) and not b.before]
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import signal
 import subprocess
 import tempfile
 import threading
@@ -70,7 +71,15 @@ class Bochs(Guest):
         self._directory.cleanup()
 
     def send(self, data: bytes) -> None:
+        self.process.send_signal(signal.SIGCONT)
         os.write(self._terminal, data)
+
+    def ask(self, line: str, timeout: float = TIMEOUT) -> str:
+        """Behind the answer Bochs stands still up to what is sent next: an idle guest takes a CPU
+        of the host."""
+        answer = super().ask(line, timeout)
+        self.process.send_signal(signal.SIGSTOP)
+        return answer
 
     def is_running(self) -> bool:
         return self.process.poll() is None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import socket
 import struct
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 TIMEOUT = 10  # seconds, for the guest to reach a breakpoint
@@ -158,9 +160,21 @@ class GdbStub:
             state = self.step(state)
             if state["rip"] == address:
                 return state
-        self.command(f"Z0,{address:x},1")
+        with self.breakpoints([address]):
+            return self.run()
+
+    @contextmanager
+    def breakpoints(self, addresses: Collection[int]) -> Iterator[None]:
+        """Within it run() stops in front of each of @addresses; step() does not heed them."""
+        for address in addresses:
+            self.command(f"Z0,{address:x},1")
+        yield
+        for address in addresses:
+            self.command(f"z0,{address:x},1")
+
+    def run(self) -> Registers:
+        """Run to the next breakpoint. Return the state there."""
         self._resume("c")
-        self.command(f"z0,{address:x},1")
         return self.registers()
 
     def detach(self) -> None:

@@ -57,7 +57,8 @@ class Workbench:
     ) -> Path:
         """Assemble a NASM file with these bugs and @defines, as @design if it has several."""
         target = self._directory / f"{name}.o"
-        command = ["nasm", "-f", "elf64", "-o", target, *(f"-DBUG_{bug}" for bug in bugs)]
+        command = ["nasm", "-f", "elf64", "-I", f"{SOURCES}/", "-o", target]
+        command += [f"-DBUG_{bug}" for bug in bugs]
         command += [f"-DDESIGN_{design}"] if design else []
         command += [f"-D{define}" for define in defines]
         subprocess.run([*command, SOURCES / name], check=True)

@@ -34,6 +34,7 @@ class Context:
     swaps_gs: bool  # whether any stub of the kernel does
     shifts: dict[tuple[int, bool], int]  # by vector and code: how far C's frame is off
     twice: set[int]  # the IRETQs before which the error code is dropped twice
+    right_without_code: set[int]  # those at which a vector without a code finds its frame
     abi: Abi  # of system calls
 
 

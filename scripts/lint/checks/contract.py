@@ -121,7 +121,7 @@ class Contract:
         found += self._circumstances(usual)
         found += self._late_cr2(usual, context)
         found += self._landing([*entries, *calls.entries])
-        found += self._outgrown(usual, entries)
+        found += list(self._outgrown(usual, entries, found))
         if calls.entries:
             found += self._system_calls(entries, calls, context, found)
         return without_consequences(found)
@@ -264,7 +264,8 @@ class Contract:
             smap,
             any(trace.swapgs for trace in usual),
             frame_shifts(usual + bare),
-            {t.end.moment.pc for t in usual if _drops_twice(t)},
+            {t.end.moment.pc for t in usual if _is_off(t, 8, has_code=True)},
+            {t.end.moment.pc for t in usual if _is_off(t, 0, has_code=False)},
             self._options.abi,
         )
 
@@ -386,8 +387,11 @@ class Contract:
                 entry.address,
             )
 
-    def _outgrown(self, traces: list[Trace], entries: list[Entry]) -> Iterator[Finding]:
-        """Yield findings on stubs whose instructions reach into the next gate's stub."""
+    def _outgrown(
+        self, traces: list[Trace], entries: list[Entry], found: list[Finding]
+    ) -> Iterator[Finding]:
+        """Yield findings on stubs whose instructions reach into the next gate's stub. What is
+        @found of that one comes of it, and is taken out."""
         starts = sorted({entry.address for entry in entries})
         rule, seen = RULES["stub-outgrown"], set()
         for trace in traces:
@@ -399,7 +403,7 @@ class Contract:
             for pc in trace.path[:LONGEST_STUB]:
                 instruction = self.decoder.at(pc)
                 if entry.address <= pc < starts[following] < instruction.end:
-                    yield Finding(
+                    finding = Finding(
                         rule.name,
                         rule.severity,
                         entry.vector,
@@ -408,6 +412,12 @@ class Contract:
                         entry.name,
                         pc,
                     )
+                    inside = {e.vector for e in entries if e.address == starts[following]}
+                    for other in found:
+                        if other.vector in inside:
+                            finding.fold(other)
+                    found[:] = [other for other in found if other.vector not in inside]
+                    yield finding
 
     def _begins_with_endbr64(self, entry: Entry) -> bool:
         instruction = self.decoder.at(entry.address)
@@ -424,8 +434,8 @@ def _not_run(name: str, by_sysret: bool) -> Function:
     )  # fmt: skip
 
 
-def _drops_twice(trace: Trace) -> bool:
-    """Whether IRETQ finds RSP 8 bytes too high although there was a code to drop."""
+def _is_off(trace: Trace, distance: int, has_code: bool) -> bool:
+    """Whether IRETQ finds RSP at this @distance from the frame, with or without a code."""
     end = trace.end
-    above = end.moment.rsp - trace.frame_address
-    return end.kind == "iretq" and trace.variant.has_code and above == 8
+    off = end.moment.rsp - trace.frame_address
+    return end.kind == "iretq" and trace.variant.has_code == has_code and off == distance

@@ -159,6 +159,16 @@ def check_codes(traces: list[Trace], shifts: dict[tuple[int, bool], int]) -> Ite
             for trace, call in group
             if trace.variant.has_code and not shifts.get((trace.entry.vector, True))
         ]
+        for trace, call in with_code:
+            if _overwrites_code(trace, call):
+                yield at_call(
+                    "code-wrong",
+                    trace,
+                    call,
+                    f"{call.callee.name} does not receive the error code: a store has"
+                    " overwritten it",
+                )
+        with_code = [pair for pair in with_code if not _overwrites_code(*pair)]
         places: dict[Place, set[int]] = defaultdict(set)
         for trace, call in with_code:
             for place, value in _places(trace, call):
@@ -178,6 +188,17 @@ def check_codes(traces: list[Trace], shifts: dict[tuple[int, bool], int]) -> Ite
                     call,
                     f"{call.callee.name} does not receive the error code in {in_words(best)}",
                 )
+
+
+def _overwrites_code(trace: Trace, call: Call) -> bool:
+    """Whether the stub stores something else in the place of the error code, and keeps no copy.
+    A push there, after the code has been dropped, is another matter: nobody wanted it."""
+    code = trace.values.code
+    kept = [value for _, value in _places(trace, call)] + [write.value for write in trace.writes]
+    return code not in kept and any(
+        write.address == trace.entry_rsp >= write.rsp and write.position <= call.moment.position
+        for write in trace.writes
+    )
 
 
 def check_shapes(traces: list[Trace], shifts: dict[tuple[int, bool], int]) -> Iterator[Finding]:

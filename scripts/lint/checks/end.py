@@ -186,7 +186,9 @@ class EndChecks(Checks):
             rule = "code-dropped-twice"
         elif a_code and delta == -8:
             rule = "dummy-code-extra" if shift == 8 else "code-not-dropped"
-        elif has_code and delta == -16 or not has_code and shift == 8:
+        elif has_code and delta == -16 and moment.pc in self.context.right_without_code or (
+            not has_code and shift == 8
+        ):
             rule = "dummy-code-extra"
         elif not has_code and delta == 8:
             rule = "dummy-code-missing"

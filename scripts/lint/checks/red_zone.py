@@ -63,6 +63,8 @@ def _first_access(code: list[tuple[int, int, str, str]]) -> int | None:
     pushed = 8 * sum(mnemonic == "push" and operands != "rbp" for _, _, mnemonic, operands in code)
     has_frame = any(LOWERS_RSP.match(f"{m} {o}") for _, _, m, o in code)
     sets_rbp = any(m == "mov" and o == "rbp, rsp" for _, _, m, o in code)
+    if any(mnemonic == "iretq" for _, _, mnemonic, _ in code):
+        return None  # a stub, which is judged as it runs
     for address, _, mnemonic, operands in code:
         match = BELOW.search(operands)
         if match is None or mnemonic in NO_ACCESS or FENCE.match(f"{mnemonic} {operands}"):

@@ -17,6 +17,7 @@ from lint.engine.values import (
     STACK_SIZE,
     X87_CONTROL,
 )
+from lint.load.objects import EXTERN_SIZE
 
 SAVES = ("fxsave", "xsave")
 RESTORES = ("fxrstor", "xrstor")
@@ -68,8 +69,10 @@ class StateChecks(Checks):
 
     def _is_shared(self, write: Write) -> bool:
         """Whether the memory is the same one for the next trap on this CPU."""
-        per_cpu = KERNEL_GS <= write.address < KERNEL_GS + STACK_SIZE
-        return per_cpu or self.context.image.segment_at(write.address) is not None
+        image, address = self.context.image, write.address
+        per_cpu = KERNEL_GS <= address < KERNEL_GS + STACK_SIZE
+        elsewhere = any(base <= address < base + EXTERN_SIZE for base in image.externs)
+        return per_cpu or elsewhere or image.segment_at(address) is not None
 
     def _check_fpu(self, moment: Moment) -> Iterator[Finding]:
         mxcsr, control = self.trace.end.fpu_control

@@ -138,9 +138,8 @@ class Cpu:
             self._engine.stop()
 
     def _on_write(self, address: int, size: int, value: int) -> None:
-        if not STACK_BASE <= address < STACK_BASE + STACK_SIZE:
-            if address // PAGE_SIZE not in self._mapped:
-                return  # the next hook's business
+        on_stack = STACK_BASE <= address < STACK_BASE + STACK_SIZE
+        if not on_stack and address // PAGE_SIZE in self._mapped:  # else the next hook's business
             self._undo.append((address, self._engine.read(address, size)))
         self.writes.append(
             Write(
