@@ -74,24 +74,39 @@ NO_SCREEN = ("-vga", "none")
 WAYS_TO_BOOT = {"bios": {}, "uefi": {"uefi": True}, "no screen": {"options": NO_SCREEN}}
 
 
+Once = Callable[[str, Callable[[Path], None]], Path]
+
+
 @pytest.fixture(scope="session")
-def state(iso: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
-    """state(way) is the path of the saved machine at the prompt."""
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """once(name, make) is the path of what make(path) writes, once for all workers."""
     # The workers of pytest-xdist have a directory each, side by side.
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
-    def make(way: str) -> str:
-        path = shared / f"state-{way}"
-        with open(shared / f"lock-{way}", "w") as lock:
+    def get(name: str, make: Callable[[Path], None]) -> Path:
+        path, partial = shared / name, shared / f"{name}.partial"
+        with open(shared / f"{name}.lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not path.exists():
-                with Qemu(iso, **WAYS_TO_BOOT[way]) as machine:
-                    machine.wait_for(PROMPT)
-                    partial = f"{path}.partial"
-                    machine.save_state(partial)
-                    os.rename(partial, path)
-        return str(path)
+                make(partial)
+                partial.rename(path)
+        return path
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def state(iso: str, once: Once) -> Callable[[str], str]:
+    """state(way) is the path of the saved machine at the prompt."""
+
+    def make(way: str) -> str:
+        def save(path: Path) -> None:
+            with Qemu(iso, **WAYS_TO_BOOT[way]) as machine:
+                machine.wait_for(PROMPT)
+                machine.save_state(str(path))
+
+        return str(once(f"state-{way}", save))
 
     return make
 
