@@ -22,6 +22,7 @@ for folder in ("tests/lint", "tests/support", "tests", "scripts"):
     sys.path.insert(0, str(ROOT / folder))
 
 import test_stublint_gates as tables  # noqa: E402
+import test_stublint_syscall as calls  # noqa: E402
 from edits import BUGS, EDITS, Bug, Edit, broken, landmarks  # noqa: E402
 from elf.symbols import binutil  # noqa: E402
 from lint import cli  # noqa: E402
@@ -110,33 +111,36 @@ class Score:
     found: int = 0
     missed: list[str] = field(default_factory=list)
     false: list[str] = field(default_factory=list)
+    twice: list[str] = field(default_factory=list)  # one mistake is told as several
 
 
 class Proof:
-    """Counts for each rule where it was found, missed, and found for nothing."""
+    """Counts for each rule where it was found, missed, found for nothing, and told twice."""
 
     def __init__(self) -> None:
         self._scores = {name: Score() for name in RULES}
         self._variants: Counter[str] = Counter()
 
-    def add(self, design: str, mistake: str, due: set[str], said: set[str]) -> None:
-        """Note what was @said of a @design with a @mistake, and what was @due."""
+    def add(self, design: str, mistake: str, due: set[str], said: Counter[str]) -> None:
+        """Note what was @said of a @design with a @mistake, and how often, and what was @due."""
         self._variants[design] += 1
-        for rule in due | said:
+        for rule in due | set(said):
             score = self._scores[rule]
             where = f"{design}: {mistake}"
             if rule in due and rule in said:
                 score.found += 1
             else:
                 (score.missed if rule in due else score.false).append(where)
+            if said[rule] > 1:
+                score.twice.append(where)
 
     def wrong(self) -> list[str]:
-        """Return what was missed, and what was found and is not there."""
+        """Return what was missed, what was found and is not there, and what was told twice."""
         return [
             f"{word} {rule} in {where}"
             for rule, score in self._scores.items()
-            for word, places in (("missed", score.missed), ("false", score.false))
-            for where in places
+            for word in ("missed", "false", "twice")
+            for where in getattr(score, word)
         ]
 
     def table(self) -> Iterator[str]:
@@ -159,14 +163,17 @@ def _share(part: int, whole: int) -> str:
     return f"{100 * part / whole:.0f} %" if whole else "-"
 
 
-def said(files: list[Path], options: tuple[str, ...], due: set[str], answer: Path) -> set[str]:
-    """Return the rules that stublint finds broken: those that count, and those of @due."""
+def said(
+    files: list[Path], options: tuple[str, ...], due: set[str], answer: Path
+) -> Counter[str]:
+    """Return the rules that stublint finds broken, those that count and those of @due, and by how
+    many findings."""
     with contextlib.redirect_stdout(io.StringIO()):
         status = cli.main([*map(str, files), *options, "--json", str(answer)])
     if status == cli.CANNOT_RUN:
-        return set()
+        return Counter()
     findings = json.loads(answer.read_text())["findings"]
-    return {f["rule"] for f in findings if f["severity"] in COUNTED or f["rule"] in due}
+    return Counter(f["rule"] for f in findings if f["severity"] in COUNTED or f["rule"] in due)
 
 
 def variants(design: Design) -> Iterator[tuple[str, str, Edit | None]]:
@@ -189,7 +196,9 @@ def prove(proof: Proof, name: str, directory: Path) -> None:
         due = {mistake.rule, *mistake.also} if mistake else set()
         options = design.options + (mistake.options if mistake else ())
         found = said([target], options, due, directory / "report.json")
-        proof.add(name, what, due, found - (design.always - due))
+        for rule in design.always - due:
+            del found[rule]
+        proof.add(name, what, due, found)
 
 
 def prove_stubs(proof: Proof, directory: Path) -> None:
@@ -205,12 +214,24 @@ def prove_stubs(proof: Proof, directory: Path) -> None:
         proof.add("SWAPGS and all cases, NASM with C", str(bug), due, found)
 
 
+def prove_system_calls(proof: Proof, directory: Path) -> None:
+    """Try syscall.asm as each of its designs, with each -D."""
+    bench = Workbench(directory)
+    right = [(design, calls.Bug("", "NONE", ())) for design in calls.DESIGNS]
+    for design, bug in (*right, *calls.CASES):
+        target = bench.assemble("syscall.asm", bug.name, design=design)
+        due = {bug.rule, bug.also} - {""}
+        options = (*calls.HANDLERS, *bug.options)
+        found = said([target], options, due, directory / "report.json")
+        proof.add("SYSCALL and SYSENTER, four designs, NASM", f"{design} {bug.name}", due, found)
+
+
 def prove_tables(proof: Proof) -> None:
     """Try the IDT and what it leads to, in the memory of a machine."""
     for name, (rule, _, broken_gates, broken_machine) in tables.CASES.items():
         findings = tables.judge(tables.gates(**broken_gates), tables.machine(**broken_machine))
         found = {f.rule for f in findings if f.severity in COUNTED or f.rule == rule}
-        proof.add("IDT, GDT and TSS", name, {rule}, found)
+        proof.add("IDT, GDT and TSS", name, {rule}, Counter(found))
 
 
 def main() -> None:
@@ -221,6 +242,7 @@ def main() -> None:
             if "Clang" not in name or shutil.which("clang"):
                 prove(proof, name, Path(directory))
         prove_stubs(proof, Path(directory))
+        prove_system_calls(proof, Path(directory))
     prove_tables(proof)
     text = "\n".join(proof.table())
     target = ROOT / "build/lint-proof.txt"

@@ -73,12 +73,13 @@ def test_the_fix_is_for_the_code_at_hand(bench: Workbench) -> None:
     assert fixes[4].startswith("Declare the handler without an error code")
 
 
-def test_a_mistake_of_clangs_is_called_so(bench: Workbench) -> None:
+@pytest.mark.parametrize("debug", ["-g", "-g0"])
+def test_a_mistake_of_clangs_is_called_so(debug: str, bench: Workbench) -> None:
     clang = shutil.which("clang")
     if clang is None:
         pytest.skip("without Clang")
     flags = [flag for flag in KERNEL_C if not flag.startswith("-fcf")]
-    flags = [*flags, "-w", "--target=x86_64-elf"]
+    flags = [*flags, "-w", "--target=x86_64-elf", debug]
     report = bench.lint(bench.compile("attribute.c", *flags, "-DCALLS", compiler=clang))
     if "stack-misaligned" in report.rules():  # mended in LLVM 23
         assert "224029" in report.finding("stack-misaligned")["fix"]

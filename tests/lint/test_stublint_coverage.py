@@ -32,8 +32,8 @@ def lint(bench: Workbench, bug: str, *options: object) -> Report:
         ("CIRCLE", "NOT linted: first, which also returns by IRETQ: --stub=VECTOR=first"),
         ("GIVEN", "NOT linted: switch_to, which also returns by IRETQ from a stack that it is"),
         ("BEHIND_A_BRANCH", "NEVER ran: 2 instructions at entry+0x17; `je entry.usual`"),
-        ("BEHIND_A_BRANCH", "was always taken after `cmp dword ptr [rip"),
-        ("ONE_WAY", "was always taken after `cmp dword ptr [rip"),
+        ("BEHIND_A_BRANCH", "was always taken after `cmp dword ptr [flag], 0`"),
+        ("ONE_WAY", "was always taken after `cmp dword ptr [flag], 0`"),
     ],
 )
 def test_what_is_left_over_is_said(

@@ -3,6 +3,7 @@ follows from a mistake is named under it."""
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 
@@ -10,7 +11,7 @@ from lint.checks.finding import SEVERITIES, Finding, Group
 
 # Rules that are broken once for the whole kernel, wherever that is seen.
 ONE_MISTAKE = ("stack-misaligned", "df-set", "ac-set", "struct-field", "no-code-frame",
-               "syscall-interruptible")  # fmt: skip
+               "syscall-interruptible", "syscall-scratch-shared")  # fmt: skip
 
 # What follows from a frame of another size: whatever reads it.
 SHIFTED = ("frame-shifted", "struct-field", "vector-wrong", "code-wrong", "stack-misaligned",
@@ -38,6 +39,9 @@ CONSEQUENCES = {
                            "stack-misaligned", "return-off-frame", "register-lost"),
     "gs-user-access": ("syscall-leak",),
 }
+
+# What a wrong slot happens to hold says nothing of the cause.
+WHAT_CAME = re.compile(r" <- [^,;]+|: it takes .* for rip")
 
 
 def groups_of(findings: list[Finding]) -> list[Group]:
@@ -71,6 +75,8 @@ def _same_cause(one: Group, other: Group) -> bool:
         return False
     if one.rule in ONE_MISTAKE:
         return True
+    if WHAT_CAME.sub("", one.seen) == WHAT_CAME.sub("", other.seen):
+        return True  # in stubs that are complete in themselves, as one macro makes them
     in_stubs = one.first.trace is not None and other.first.trace is not None
     return in_stubs and not set(one.where).isdisjoint(other.where)
 

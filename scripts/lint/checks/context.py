@@ -97,7 +97,7 @@ class Checks:
     def text(self, pc: int) -> str:
         """Return the instruction at @pc as it is written."""
         instruction = self.context.decoder.at(pc)
-        return " ".join(instruction.text.split()) if instruction else "?"
+        return self.context.decoder.words(instruction) if instruction else "?"
 
     def mnemonic(self, pc: int) -> str:
         """Return the mnemonic of the instruction at @pc."""

@@ -175,7 +175,7 @@ class Surveyor:
             if instruction is None or instruction.detail is None:
                 return ""
             if x86.X86_REG_EFLAGS in instruction.detail.regs_access()[1]:
-                return _text(instruction)
+                return self._decoder.words(instruction)
         return ""
 
     def _pieces(
@@ -217,7 +217,3 @@ class Surveyor:
             vector = guesses.get(address, pushed_vector(self._decoder, address))
             coverage.unlinted.append(Function(name, flag(self._image, address, vector), why))
         coverage.beyond = len(inside)
-
-
-def _text(instruction: Instruction) -> str:
-    return " ".join(instruction.text.split())

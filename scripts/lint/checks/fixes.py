@@ -41,6 +41,8 @@ class Fixer:
         trace = group.first.trace
         if trace is None:
             return None
+        if group.rule == "stack-misaligned" and self._is_clangs_mistake(group):
+            return CLANG
         if self.is_compiled(trace.entry.name, trace.entry.address):
             return self._for_compiled(group)
         if group.rule == "dummy-code-extra" and not self._pushes_zero(trace.path):
@@ -57,18 +59,25 @@ class Fixer:
             return DECLARE_CODE
         if group.rule in ("dummy-code-missing", "code-dropped-twice"):
             return DECLARE_NO_CODE
-        with_code = all(f.trace and f.trace.variant.has_code for f in group.findings)
-        if group.rule == "stack-misaligned" and with_code:
-            if self._begins_as_clangs(group.first.trace.entry.address):
-                return CLANG
         return None
 
+    def _is_clangs_mistake(self, group: Group) -> bool:
+        """Whether all have a code and begin with the PUSH RAX that is for the alignment alone: RAX
+        is pushed again, or the frame pointer is behind it."""
+        return all(
+            f.trace and f.trace.variant.has_code and self._begins_as_clangs(f.trace.entry.address)
+            for f in group.findings
+        )
+
     def _begins_as_clangs(self, address: int) -> bool:
-        """Whether PUSH RAX, which is for the alignment alone, comes first."""
-        first = self._decoder.at(address)
-        if first is not None and first.mnemonic == "endbr64":
-            first = self._decoder.at(first.end)
-        return first is not None and first.text.split() == ["push", "rax"]
+        texts: list[str] = []
+        while len(texts) < 3 and (instruction := self._decoder.at(address)) is not None:
+            if instruction.mnemonic != "endbr64":
+                texts.append(" ".join(instruction.text.split()))
+            address = instruction.end
+        return texts[:2] == ["push rax", "push rax"] or (
+            texts == ["push rax", "push rbp", "mov rbp, rsp"]
+        )
 
     def _pushes_zero(self, path: list[int]) -> bool:
         return any(map(_is_push_zero, map(self._decoder.at, path[:PROLOGUE])))

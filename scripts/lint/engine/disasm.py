@@ -3,6 +3,7 @@ about. Every address is decoded once."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -12,6 +13,7 @@ from capstone import x86
 from lint.load.image import Image
 
 LONGEST = 15  # bytes of an instruction
+FROM_RIP = re.compile(r"\[rip [+-] [^\]]*\]")
 
 
 class Kind(Enum):
@@ -105,6 +107,13 @@ class Decoder:
         text = f"{detail.mnemonic:<8}{detail.op_str}".rstrip()
         return Instruction(
             address, detail.size, text, detail.mnemonic, classify(detail), detail
+        )
+
+    def words(self, instruction: Instruction) -> str:
+        """Return @instruction in a line, with the variable's name in the place of its distance."""
+        line = " ".join(instruction.text.split())
+        return FROM_RIP.sub(
+            lambda match: f"[{self._image.describe(self.memory_address(instruction, {}))}]", line
         )
 
     def target(self, instruction: Instruction) -> int | None:
