@@ -25,7 +25,15 @@ BUILD = Path(os.environ.get("BUILD", ROOT / "build")).absolute()
 PATCHES = ROOT / "tests" / "bugs"
 
 # In the order of the tour: what a compiler's interrupt convention does unseen, and what none does.
-GROUPS = ("arguments", "iretq", "error code", "alignment", "saving", "beyond")
+TITLES = {
+    "arguments": "Arguments: what C is called with",
+    "iretq": "IRETQ: the way back",
+    "error code": "The error code, which is there or not",
+    "alignment": "Alignment of the stack",
+    "saving": "Saving and restoring",
+    "beyond": "What no compiler does for anybody",
+}
+GROUPS = tuple(TITLES)
 
 SOURCES = ("Makefile", "linker.ld", "grub.cfg", "asm", "boot", "kernel", "scripts", "tests")
 COMPILED = ("asm", "boot", "kernel", "tests", "generated", "silicon", "flags")

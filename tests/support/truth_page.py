@@ -61,7 +61,7 @@ def _head(cells: list[str]) -> str:
     return _row(cells) + "|---" * len(cells) + "|\n"
 
 
-def _title(column: Column) -> str:
+def title(column: Column) -> str:
     """Return the head of @column, as narrow as can be."""
     if column.family in ("qemu-tcg", "bochs"):
         return f"{FAMILIES[column.family]} {column.version}"
@@ -80,7 +80,7 @@ def _machines(columns: list[Column]) -> str:
         missing = len(names - column.results.keys())
         differs = counts[WRONG] + counts[UNSAFE]
         numbers = map(str, (counts[RIGHT], differs, counts[NOT_RUN], missing))
-        lines += _row([_title(column), column.name, *numbers, column.date])
+        lines += _row([title(column), column.name, *numbers, column.date])
     return "## The machines\n\n" + lines
 
 
@@ -138,7 +138,7 @@ def _section(due: str) -> str:
 
 
 def _table(entries: list[Entry], due: dict[str, str], columns: list[Column]) -> str:
-    lines = _head(["Case", "What it is", "Due", *map(_title, columns)])
+    lines = _head(["Case", "What it is", "Due", *map(title, columns)])
     for entry in entries:
         case = f"[`{entry.name}`](faults/{entry.file.name})"
         cells = [_cell(column, entry.name) for column in columns]

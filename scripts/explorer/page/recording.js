@@ -1,0 +1,82 @@
+// What a recording says: the machine's state before each step, and who does what.
+
+/** The state before step @k: the start, and what steps 0 to k - 1 set and wrote. */
+export function stateAt(recording, k) {
+    const registers = { ...recording.start.registers };
+    const stack = new Map(recording.start.window.map(([address, value, who, name]) => [address, { value, who, name: name ?? "" }]));
+    let stackName = recording.start.stack;
+    for (const step of recording.steps.slice(0, k)) {
+        Object.assign(registers, step.set);
+        for (const [address, value, who, name] of step.write ?? []) {
+            const before = stack.get(address);
+            stack.set(address, { value, who, name: name || before?.name || "" });
+        }
+        stackName = step.stack ?? stackName;
+    }
+    const next = recording.steps[k];
+    if (next?.code) registers.rip = next.code.rip;
+    const last = recording.steps[k - 1];
+    return {
+        registers,
+        stack,
+        stackName,
+        changed: new Set(Object.keys(last?.set ?? {})),
+        written: new Set((last?.write ?? []).map(([address]) => address)),
+    };
+}
+
+/** Who takes @step: the program, the CPU, the stub, trap_entry or C. */
+export function actor(step) {
+    if (step.who) return step.who;
+    if ("delivery" in step) return "CPU";
+    if ("skipped" in step) return "C";
+    const { symbol = "", file = "" } = step.code ?? {};
+    if (symbol.startsWith("isr_")) return "stub";
+    if (symbol.startsWith("trap_entry")) return "trap_entry";
+    return /\.c$|\.h$/.test(file) || file.startsWith("kernel/") ? "C" : "program";
+}
+
+const CHAPTERS = {
+    program: "the program",
+    CPU: "the CPU delivers",
+    stub: "the stub",
+    trap_entry: "trap_entry",
+    C: "C",
+};
+
+/** @steps in runs of one actor: where each begins, how long it is, what it is called. A null is a gap. */
+export function chapters(steps) {
+    const runs = [];
+    for (const [number, step] of steps.entries()) {
+        const who = step ? actor(step) : null;
+        if (runs.at(-1)?.who === who) runs.at(-1).length++;
+        else runs.push({ who, start: number, length: 1 });
+    }
+    let hasCalled = false;
+    for (const run of runs) {
+        run.title = CHAPTERS[run.who] ?? run.who ?? "";
+        if (run.who === "trap_entry") run.title += hasCalled ? " restores" : " saves";
+        if (run.who === "C") hasCalled = true;
+        if (run.who === "CPU") hasCalled = false;
+    }
+    return runs;
+}
+
+/** @step in a few words. */
+export function words(step) {
+    if (!step) return "the recording ends";
+    if ("delivery" in step) return `the CPU: ${step.delivery}`;
+    if ("skipped" in step) return `${step.skipped} instructions of C`;
+    return step.code?.text || "an instruction";
+}
+
+/** The step's hidden duty, or null. */
+export function dutyOf(step) {
+    return step?.duty ?? step?.code?.duty ?? null;
+}
+
+/** The first step of the delivery of which step @k is one. */
+export function deliveryStart(recording, k) {
+    while (k > 0 && "delivery" in recording.steps[k - 1]) k--;
+    return k;
+}

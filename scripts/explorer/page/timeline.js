@@ -1,0 +1,60 @@
+// The scrubber: the whole recording as a band of chapters, and below it where the duties lie.
+
+import { el } from "./dom.js";
+import { DUTIES } from "./duties.js";
+import { chapters, dutyOf, words } from "./recording.js";
+
+const NARROW = 0.045; // of the band: too little for a chapter's title
+
+/** A band for each of @sides, lists of steps and gaps of one length; @seek is called with a step. */
+export function timeline(sides, seek) {
+    const count = sides[0].length;
+    const range = el("input", {
+        type: "range",
+        class: "scrubber",
+        min: 0,
+        max: count,
+        value: 0,
+        "aria-label": "Step",
+        oninput: () => seek(Number(range.value)),
+    });
+    const played = el("div", { class: "played" });
+    const element = el(
+        "div",
+        { class: "timeline" },
+        el("div", { class: "bands", "aria-hidden": "true" }, sides.map((steps) => [band(steps), dutyBand(steps)])),
+        played,
+        range,
+    );
+    const update = (k) => {
+        range.value = k;
+        const step = sides.map((steps) => steps[k]).find(Boolean);
+        range.setAttribute("aria-valuetext", `step ${k} of ${count}: ${words(step)}`);
+        element.style.setProperty("--at", k / count);
+    };
+    return { element, range, update, count };
+}
+
+function band(steps) {
+    const runs = chapters(steps).map((run) =>
+        el(
+            "span",
+            { class: "chapter", "data-who": run.who ?? "gap", style: `flex-grow: ${run.length}`, title: run.title },
+            run.length / steps.length > NARROW ? el("span", {}, run.title) : "",
+        ),
+    );
+    return el("div", { class: "band" }, runs);
+}
+
+function dutyBand(steps) {
+    const runs = [];
+    for (const step of steps) {
+        const duty = (step && dutyOf(step)) ?? null;
+        if (runs.at(-1)?.duty === duty) runs.at(-1).length++;
+        else runs.push({ duty, length: 1 });
+    }
+    const marks = runs.map(({ duty, length }) =>
+        el("span", { class: duty in DUTIES ? "mark" : "", style: `flex-grow: ${length}`, title: DUTIES[duty]?.title ?? "" }),
+    );
+    return el("div", { class: "duty-band" }, marks);
+}
