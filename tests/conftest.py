@@ -26,6 +26,8 @@ from qemu import Qemu  # noqa: E402
 from elf.symbols import Symbol, load  # noqa: E402
 from truth import Truth  # noqa: E402
 
+pytest_plugins = ["explorer_page"]
+
 BUILD = Path(os.environ.get("BUILD", ROOT / "build"))
 
 

@@ -13,7 +13,6 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
-sys.path.append(str(ROOT / "scripts" / "gdb" / "frame"))  # of which manuals.py alone needs no GDB
 
 import manuals  # noqa: E402
 import recorded  # noqa: E402

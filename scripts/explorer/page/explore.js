@@ -10,7 +10,7 @@ import { decodable } from "./hint.js";
 import { nowPanel } from "./now.js";
 import { dutyOf, stateAt, words } from "./recording.js";
 import { registersPanel } from "./registers.js";
-import { replace, trapAddress } from "./route.js";
+import { replaceAtRest, trapAddress } from "./route.js";
 import { sourcePanel } from "./source.js";
 import { stackPanel, stackTitle } from "./stack.js";
 import { timeline } from "./timeline.js";
@@ -27,7 +27,7 @@ export function explorer(entries, pick) {
     const address = (step) => trapAddress(player.name, step, player.vs);
     const seek = (step) => {
         player.step = Math.max(0, Math.min(step, player.line.count));
-        replace(address(player.step));
+        replaceAtRest(address(player.step));
         player.update();
     };
     const pause = () => {
@@ -67,11 +67,12 @@ export function explorer(entries, pick) {
         KEYS[event.key]();
     };
 
-    /** Show the recording of @route. Throws a Problem. */
-    const show = async (route) => {
+    /** Show the recording of @route, if it still isWanted() when it is loaded. Throws a Problem. */
+    const show = async (route, isWanted) => {
         if (player?.name === route.trap && player.vs === route.vs) return seek(route.step);
         pause();
         const sides = await Promise.all([route.trap, route.vs].filter(Boolean).map((name) => side(find(name), byName)));
+        if (!isWanted()) return;
         player = assemble(route, sides, { entries, pick, seek: move, togglePlay });
         element.classList.toggle("both", sides.length === 2);
         element.replaceChildren(...player.parts);
@@ -82,7 +83,7 @@ export function explorer(entries, pick) {
         pause();
         player = null;
     };
-    return { element, show, leave, onKey, state: () => player?.sides.map((each) => each.now) };
+    return { element, show, leave, onKey, address: () => player && address(player.step) };
 }
 
 function near(name, entries) {
@@ -101,12 +102,11 @@ async function side(entry, byName) {
         stackPanel(recording),
         registersPanel(),
     ];
-    const self = { entry, recording, panels, now: null };
-    self.update = (k) => {
-        self.now = { step: k, ...stateAt(recording, k) };
-        for (const panel of panels) panel.update(k, self.now);
+    const update = (k) => {
+        const state = stateAt(recording, k);
+        for (const panel of panels) panel.update(k, state);
     };
-    return self;
+    return { entry, recording, panels, update };
 }
 
 function assemble(route, sides, { entries, pick, seek, togglePlay }) {
@@ -145,7 +145,10 @@ function assemble(route, sides, { entries, pick, seek, togglePlay }) {
 
 function sideElement(each, s, count) {
     const [now, source, stack, registers] = each.panels.map((panel) => panel.element);
-    const title = count === 2 ? el("h2", { class: "side-title" }, `${"AB"[s]}. ${each.entry.name}`, el("span", {}, each.entry.summary)) : "";
+    const title =
+        count === 2
+            ? el("h2", { class: "side-title" }, `${"AB"[s]}. ${each.entry.name}`, el("span", {}, each.entry.summary))
+            : el("h2", { class: "unseen" }, "Step by step");
     return el("div", { class: "side" }, title, el("div", { class: "code" }, now, source, registers), stack);
 }
 

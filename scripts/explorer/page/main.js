@@ -9,7 +9,7 @@ import { el } from "./dom.js";
 import { explorer } from "./explore.js";
 import { closeHint } from "./hint.js";
 import { picker } from "./picker.js";
-import { read, trapAddress } from "./route.js";
+import { read, replace, trapAddress } from "./route.js";
 import { hasLetters, kept, switches } from "./settings.js";
 import { stacksTab } from "./stacks.js";
 import { STORY, storyCard, storyPlace } from "./story.js";
@@ -20,7 +20,7 @@ const TABS = { trap: "Explore", truth: "Truth", bugs: "Bugs", cost: "Cost", stac
 
 const main = document.getElementById("main");
 const problems = document.getElementById("problems");
-let shown = 0; // counts what was asked for, so that a slow answer to an older wish is dropped
+let wishes = 0; // counted, so that a slow answer to an older one is dropped
 
 function tell(problem) {
     const text = problem instanceof Problem ? problem.message : `This page has a fault of its own: ${problem?.message ?? problem}`;
@@ -40,7 +40,6 @@ async function start() {
     const isAtHome = /^#?\/?$/.test(location.hash);
     await page.go();
     if (isAtHome && !kept("story")) await page.story(0);
-    document.documentElement.dataset.ready = "yes";
 }
 
 function pageOf(index) {
@@ -54,6 +53,7 @@ function pageOf(index) {
     const leaveStory = () => {
         card?.remove();
         card = null;
+        play.element.classList.remove("told");
         document.documentElement.removeAttribute("data-look");
     };
     const story = async (chapter) => {
@@ -67,6 +67,7 @@ function pageOf(index) {
         await go(null, true);
         card = storyCard(recording, chapter, (next) => story(next).catch(tell));
         document.documentElement.dataset.look = look;
+        play.element.classList.add("told");
         play.element.prepend(card);
         card.focus({ preventScroll: chapter === 0 });
     };
@@ -78,34 +79,35 @@ function pageOf(index) {
         vectors: (route) => vectorsTab(route, entries),
         about: () => aboutTab(index, () => story(0).catch(tell)),
     };
-    const show = async (route) => {
+    const show = async (route, isWanted) => {
         if (route.tab === "trap") {
             const trap = route.trap ?? firstTrap();
             if (!trap) throw new Problem("This page has no recordings. `make explore` makes them.");
-            await play.show({ ...route, trap });
             if (!main.contains(play.element)) main.replaceChildren(play.element);
-            return;
+            return play.show({ ...route, trap }, isWanted);
         }
         play.leave();
         if (!tabs[route.tab]) throw new Problem(`There is no part "${route.tab}" of this page.`);
-        const mine = ++shown;
         const parts = await tabs[route.tab](route);
-        if (mine === shown) main.replaceChildren(el("div", { class: `tab tab-${route.tab}` }, parts));
+        if (isWanted()) main.replaceChildren(el("div", { class: `tab tab-${route.tab}` }, parts));
     };
     const go = async (event, keepsStory = false) => {
         const route = read();
-        shown++;
+        const wish = ++wishes;
+        const isWanted = () => wish === wishes;
         closeHint();
         problems.replaceChildren();
         if (!keepsStory) leaveStory();
         mark(route.tab);
         try {
-            await show(route);
+            await show(route, isWanted);
         } catch (problem) {
+            if (!isWanted()) return;
             play.leave();
             main.replaceChildren(el("p", { class: "message" }, "There is nothing to show here. ", el("a", { href: trapAddress(firstTrap() ?? "") }, "Go to the first recording"), "."));
             tell(problem);
         }
+        if (isWanted()) replace(play.address() ?? location.hash);
         if (event && route.tab !== "trap") main.focus();
     };
     const onKey = (event) => {
@@ -119,12 +121,15 @@ function mark(tab) {
     for (const link of document.querySelectorAll("#tabs a"))
         if (link.dataset.tab === tab) link.setAttribute("aria-current", "page");
         else link.removeAttribute("aria-current");
+    document.documentElement.dataset.tab = tab;
     document.title = `Barestub: ${TABS[tab] ?? tab}`;
 }
 
 addEventListener("error", (event) => tell(event.error ?? event.message));
 addEventListener("unhandledrejection", (event) => tell(event.reason));
-start().catch((problem) => {
-    main.replaceChildren(el("p", { class: "message" }, "There is nothing to show here."));
-    tell(problem);
-});
+start()
+    .catch((problem) => {
+        main.replaceChildren(el("p", { class: "message" }, "There is nothing to show here."));
+        tell(problem);
+    })
+    .finally(() => (document.documentElement.dataset.ready = "yes"));

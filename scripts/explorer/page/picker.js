@@ -69,8 +69,14 @@ function filter(key, label, all) {
 
 /** Whether each word of @search is somewhere in @entry. */
 function matches(entry, search) {
-    const text = `${entry.name} ${entry.summary} #${entry.mnemonic} ${entry.title} vector ${entry.vector} ring ${entry.ring} ${entry.stack}`.toLowerCase();
-    return search.toLowerCase().split(/\s+/).every((word) => text.includes(word));
+    const { name, summary, mnemonic, title, vector, ring, stack } = entry;
+    const text = together(`${name} ${summary} #${mnemonic} ${title} vector ${vector}. ring ${ring}. ${stack}.`);
+    return together(search).split(/\s+/).every((word) => text.includes(word));
+}
+
+/** @text in small letters, with "ring 3" as one word. */
+function together(text) {
+    return text.toLowerCase().replace(/\b(ring|vector|ist) (\d+)/g, "$1$2");
 }
 
 function row(entry, choose) {

@@ -5,23 +5,25 @@ import { el, unseen } from "./dom.js";
 import { decodable } from "./hint.js";
 
 const GENERAL = ["rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"];
-const OTHERS = ["rip", "rflags", "cr2", "cr3", "dr6", "cs", "ss", "ds", "es", "fs", "gs"];
+const OTHERS = ["rip", "cr2", "rflags", "cr3", "dr6", "cs", "ss", "ds", "es", "fs", "gs"];
 const SELECTORS = ["cs", "ss", "ds", "es", "fs", "gs"];
 
 export function registersPanel() {
     const list = el("dl", { class: "registers" });
+    const selectors = el("dl", { class: "registers selectors" });
     const element = el(
         "section",
         { class: "panel cpu" },
         el("div", { class: "panel-head" }, el("h3", {}, "Registers"), el("span", { class: "where" }, "marked: what the last step changed")),
         list,
+        selectors,
     );
     const cells = new Map();
     for (const name of [...GENERAL, ...OTHERS]) {
         const cell = el("dd");
-        const row = el("div", { class: SELECTORS.includes(name) ? "register short" : "register" }, el("dt", {}, name), cell);
+        const row = el("div", { class: name === "rflags" ? "register wide" : "register" }, el("dt", {}, name), cell);
         cells.set(name, { row, cell });
-        list.append(row);
+        (SELECTORS.includes(name) ? selectors : list).append(row);
     }
     const update = (k, state) => {
         for (const [name, { row, cell }] of cells) {

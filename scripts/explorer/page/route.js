@@ -33,7 +33,19 @@ export function trapAddress(trap, step = 0, vs = null) {
     return `#/trap/${encodeURIComponent(trap)}/${step}${beside}`;
 }
 
-/** Put @address into the address bar, without a new entry in the history. */
+const REST = 120; // milliseconds; browsers allow a page a hundred changes in half a minute
+
+let waiting = 0;
+
+/** Like replace(), when there has been a moment's rest: a key held down is many addresses. */
+export function replaceAtRest(address) {
+    clearTimeout(waiting);
+    waiting = setTimeout(replace, REST, address);
+}
+
+/** What is shown is now @address: put it into the address bar, without a new entry in the history. */
 export function replace(address) {
-    history.replaceState(null, "", address);
+    clearTimeout(waiting);
+    history.replaceState(null, "", address || "#/");
+    document.documentElement.dataset.shown = location.hash; // for whoever watches from outside
 }

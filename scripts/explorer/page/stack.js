@@ -17,7 +17,7 @@ export function stackPanel(recording) {
         el("div", { class: "panel-head" }, el("h3", {}, "Stack"), head),
         scroll,
     );
-    const places = grouped(addresses(recording));
+    const { places, names } = visited(recording, grouped(addresses(recording)));
     const rows = new Map();
     table.append(
         el(
@@ -25,12 +25,17 @@ export function stackPanel(recording) {
             {},
             el("tr", {}, ...["RSP", "Address", "Value", "Slot", "Pushed by"].map((name) => el("th", { scope: "col" }, name))),
         ),
-        ...places.map((place) =>
-            el("tbody", {}, place.map((address) => {
-                const row = el("tr", { class: "slot" });
-                rows.set(address, row);
-                return row;
-            })),
+        ...places.map((place, i) =>
+            el(
+                "tbody",
+                {},
+                places.length > 1 ? el("tr", { class: "place-name" }, el("th", { colspan: 5, scope: "rowgroup" }, names[i])) : "",
+                place.map((address) => {
+                    const row = el("tr", { class: "slot" });
+                    rows.set(address, row);
+                    return row;
+                }),
+            ),
         ),
     );
 
@@ -70,6 +75,20 @@ function holds(place, rsp) {
     return rsp <= BigInt(`0x${place[0]}`) + APART && rsp + APART >= BigInt(`0x${place.at(-1)}`);
 }
 
+/** @places in the order in which RSP comes to them, and what each is: the stack that it is then on. */
+function visited(recording, places) {
+    const order = new Map();
+    let [rsp, name] = [recording.start.registers.rsp, recording.start.stack];
+    for (const step of [{}, ...recording.steps]) {
+        rsp = step.set?.rsp ?? rsp;
+        name = step.stack ?? name;
+        const place = places.find((each) => holds(each, BigInt(`0x${rsp}`)));
+        if (place && !order.has(place)) order.set(place, stackTitle(name));
+    }
+    for (const place of places) if (!order.has(place)) order.set(place, "memory");
+    return { places: [...order.keys()], names: [...order.values()] };
+}
+
 function rspLine(state, rsp) {
     const rest = rsp % 16n;
     return [
@@ -81,7 +100,7 @@ function rspLine(state, rsp) {
 
 /** The stack that recordings call @name. */
 export function stackTitle(name) {
-    return /stack|RSP0|IST/.test(name) ? name : `${name} stack`;
+    return /stack/.test(name) ? name : `${name} stack`;
 }
 
 function fill(row, address, slot, { isDead, isNew, isTop, recording }) {
@@ -106,6 +125,7 @@ function caption(who) {
 }
 
 function value({ value: hex, name }, recording) {
+    if (hex === null) return el("span", { class: "unknown" }, "not known");
     const text = hex.padStart(16, "0");
     if (name === "rflags") return decodable(text, "RFLAGS", () => rflags(hex));
     if (name === "cs" || name === "ss") return decodable(text, `${name.toUpperCase()}, a selector`, () => selector(hex));

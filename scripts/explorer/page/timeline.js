@@ -23,8 +23,8 @@ export function timeline(sides, seek) {
         "div",
         { class: "timeline" },
         el("div", { class: "bands", "aria-hidden": "true" }, sides.map((steps) => [band(steps), dutyBand(steps)])),
-        played,
         range,
+        played,
     );
     const update = (k) => {
         range.value = k;

@@ -1,0 +1,115 @@
+"""A headless Chromium that looks at the explorer's page. Use chromium(): it never outlives its block."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+
+SIZES = {"large": (1440, 900), "small": (1280, 800), "phone": (390, 844)}
+NARROW = 600  # below it a window is a phone's
+TIMEOUT = 60  # seconds for what a page does at once
+
+# No sandbox, as in a container there is none to be had; no network, as the page needs none.
+FLAGS = (
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
+    "--disable-component-update", "--disable-dev-shm-usage", "--no-first-run", "--hide-scrollbars",
+    "--force-color-profile=srgb", "--host-resolver-rules=MAP * ~NOTFOUND",
+)  # fmt: skip
+
+READY = "return document.documentElement.dataset.ready === 'yes'"
+
+
+class Browser:
+    """One window, on one page at a time."""
+
+    def __init__(self, driver: webdriver.Chrome) -> None:
+        self.driver = driver
+
+    def size(self, name: str) -> None:
+        """Make the window that of SIZES."""
+        width, height = SIZES[name]
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < NARROW}
+        self._command("Emulation.setDeviceMetricsOverride", metrics)
+
+    def prefer(self, theme: str = "light", motion: str = "no-preference", media: str = "") -> None:
+        """Set what the system tells pages that a person prefers."""
+        features = {"prefers-color-scheme": theme, "prefers-reduced-motion": motion}
+        listed = [{"name": name, "value": value} for name, value in features.items()]
+        self._command("Emulation.setEmulatedMedia", {"media": media, "features": listed})
+
+    def open(self, page: Path, address: str = "", visited: bool = True) -> None:
+        """Load @page anew, at @address; @visited if whoever looks has seen the story."""
+        self.driver.get("about:blank")
+        script = f"try {{ localStorage.clear(); {visited and 'localStorage.setItem' or 'void'}('barestub.story', 'seen') }} catch {{}}"
+        added = self._command("Page.addScriptToEvaluateOnNewDocument", {"source": script})
+        self.driver.get(page.resolve().as_uri() + address)
+        self._command("Page.removeScriptToEvaluateOnNewDocument", added)
+        self.wait(READY)
+
+    def go(self, address: str) -> None:
+        """Follow a link to @address of the page that is open."""
+        self.run("return go(arguments[0])", address)
+
+    def run(self, script: str, *arguments: Any) -> Any:
+        """Run @script in the page, with the helpers of HELPERS; a promise is waited for."""
+        return self.driver.execute_script(HELPERS + script, *arguments)
+
+    def wait(self, script: str) -> None:
+        """Wait until @script returns something true."""
+        from selenium.webdriver.support.ui import WebDriverWait
+
+        WebDriverWait(self.driver, TIMEOUT, 0.02).until(
+            lambda driver: driver.execute_script(script), f"this never became true: {script}"
+        )
+
+    def complaints(self) -> list[str]:
+        """What has come to the console since the last call."""
+        return [entry["message"] for entry in self.driver.get_log("browser")]
+
+    def screenshot(self, file: Path) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self.driver.save_screenshot(str(file))
+
+    def _command(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        return self.driver.execute_cdp_cmd(name, arguments)
+
+
+# An address is gone to when what it shows is on the page.
+HELPERS = """
+const settled = async () => {
+    const isShown = () => document.documentElement.dataset.shown === location.hash;
+    do await new Promise((resolve) => setTimeout(resolve)); while (!isShown());
+};
+const go = async (address) => {
+    location.hash = address;
+    await settled();
+};
+"""
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A Browser with a profile of its own, which is gone afterwards."""
+    profile = tempfile.mkdtemp(prefix="barestub-browser-")
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium") or ""
+    for flag in (*FLAGS, f"--user-data-dir={profile}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    service = Service(shutil.which("chromedriver") or "chromedriver")
+    try:
+        driver = webdriver.Chrome(service=service, options=options)
+        try:
+            driver.set_script_timeout(TIMEOUT)
+            yield Browser(driver)
+        finally:
+            driver.quit()
+    finally:
+        shutil.rmtree(profile, ignore_errors=True)

@@ -1,0 +1,312 @@
+"""The explorer's page in a real browser."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+import played
+from conftest import ROOT
+from explorer.browser import Browser
+from manuals import CONSTANTS, VECTORS
+from museum.bugs import bugs
+
+HOME = "#/trap/pf-write-readonly/0"
+TABS = ("truth", "bugs", "cost", "stacks", "vectors", "about")
+AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+def text(browser: Browser, selector: str) -> str:
+    return browser.run("return document.querySelector(arguments[0])?.innerText ?? ''", selector)
+
+
+def texts(browser: Browser, selector: str) -> list[str]:
+    script = "return [...document.querySelectorAll(arguments[0])].map((e) => e.innerText)"
+    return browser.run(script, selector)
+
+
+def click(browser: Browser, selector: str) -> None:
+    browser.run("document.querySelector(arguments[0]).click(); return settled()", selector)
+
+
+def press(browser: Browser, key: str) -> None:
+    script = "(document.activeElement ?? document.body).dispatchEvent(new KeyboardEvent('keydown', {key: arguments[0], bubbles: true, cancelable: true}))"
+    browser.run(script, key)
+
+
+def address(browser: Browser) -> str:
+    """The address, once a moment's rest has brought it up to date."""
+    time.sleep(0.25)
+    return browser.run("return location.hash")
+
+
+def step(browser: Browser) -> int:
+    return int(text(browser, ".transport .count").split(" / ")[0])
+
+
+def test_every_recording_plays_to_its_end(
+    browser: Browser, page: Path, recordings: dict[str, played.Json]
+) -> None:
+    """And each step shows what the JSON says: registers, stack, RSP, instruction, source."""
+    browser.open(page, HOME)
+    for name, recording in recordings.items():
+        browser.go(f"#/trap/{name}/0")
+        shown = browser.run(played.READ, len(recording["steps"]))
+        assert text(browser, "#problems") == ""
+        for number, (registers, slots) in enumerate(played.states(recording)):
+            where = f"{name}, step {number}"
+            has = shown[number]
+            assert has[0] == registers, where
+            assert has[1] == slots, where
+            assert has[2] in (registers["rsp"], None), where
+            assert (has[2] is None) == (registers["rsp"] not in slots), where
+            assert has[3] == played.instruction(recording, number), where
+            check_source(recording, number, has, where)
+        assert step(browser) == len(recording["steps"])
+
+
+def check_source(recording: played.Json, number: int, has: list, where: str) -> None:
+    """The line that is marked is the one of the file, where the file is known."""
+    one = recording["steps"][number] if number < len(recording["steps"]) else {}
+    code = recording["code"].get(one.get("rip"), {}) if "delivery" not in one else {}
+    path = ROOT / (code.get("file") or "-")
+    if path.is_file():
+        assert has[4] == f"{code['file']}:{code['line']}", where
+        if recording["group"] == "fault":
+            assert has[5] == path.read_text().split("\n")[code["line"] - 1], where
+
+
+def test_keys(browser: Browser, page: Path) -> None:
+    browser.open(page, HOME)
+    for key, expected in (("ArrowRight", 1), ("j", 2), ("ArrowLeft", 1), ("k", 0), ("k", 0)):
+        press(browser, key)
+        assert step(browser) == expected, key
+    press(browser, "End")
+    assert text(browser, ".instruction") == "The recording ends here"
+    press(browser, "Home")
+    assert step(browser) == 0
+    press(browser, " ")
+    browser.wait("return document.querySelector('.transport .count').innerText.startsWith('2 ')")
+    press(browser, " ")
+    stopped = step(browser)
+    time.sleep(0.6)  # longer than a step takes
+    assert step(browser) == stopped
+
+
+def test_letters_can_be_switched_off(browser: Browser, page: Path) -> None:
+    """WCAG 2.2, 2.1.4."""
+    browser.open(page, HOME)
+    click(browser, "#switch-keys")
+    press(browser, "j")
+    assert step(browser) == 0
+    press(browser, "ArrowRight")
+    assert step(browser) == 1
+
+
+def test_every_state_has_a_link(browser: Browser, page: Path) -> None:
+    browser.open(page, "#/trap/ud-ud2/7")
+    assert step(browser) == 7 and "ud-ud2" in text(browser, ".trap-name")
+    press(browser, "ArrowRight")
+    assert address(browser) == "#/trap/ud-ud2/8"
+    browser.open(page, "#/trap/ud-ud2/9/vs/pf-write-readonly")
+    assert len(texts(browser, ".side")) == 2 and step(browser) == 9
+    browser.open(page, "#/truth?find=ud-&what=differs&who=any")
+    assert browser.run("return document.getElementById('truth-find').value") == "ud-"
+    for tab in TABS:
+        browser.go(f"#/{tab}")
+        assert text(browser, "nav [aria-current]").lower() == tab
+        assert text(browser, "h1")
+
+
+@pytest.mark.parametrize("bad", ["#/trap/no-such/3", "#/nowhere", "#/trap/%E0/1", "#/trap/ud-ud2/x"])
+def test_a_bad_link_is_answered(browser: Browser, page: Path, bad: str) -> None:
+    browser.open(page, bad)
+    if bad.endswith("x"):
+        assert step(browser) == 0
+    else:
+        assert text(browser, "#problems") and text(browser, "main a")
+
+
+def test_the_steps_of_two_recordings_align(
+    browser: Browser, page: Path, recordings: dict[str, played.Json]
+) -> None:
+    """Each step of both is there once and in order; alike ones stand in one row."""
+    left, right = recordings["pf-write-readonly"], recordings["ud-ud2"]
+    browser.open(page, "#/trap/pf-write-readonly/0/vs/ud-ud2")
+    rows = browser.run(READ_ROWS)
+    for side, recording in ((0, left), (1, right)):
+        taken = [row[side] for row in rows if not row[2 + side]]
+        due = [played.instruction(recording, k) for k in range(len(recording["steps"]))]
+        assert taken == due
+    alone = [row[0] for row in rows if row[3]]
+    assert "push error code" in alone
+    saved = [row for row in rows if row[0] == "push r15"]
+    assert saved and all(row[1] == "push r15" and not row[2] and not row[3] for row in saved)
+
+
+READ_ROWS = """
+const rows = [];
+const count = Number(document.querySelector('.scrubber').max);
+for (let k = 0; k < count; k++) {
+    const panels = [...document.querySelectorAll('.now')];
+    rows.push([...panels.map((p) => p.querySelector('.instruction').textContent),
+               ...panels.map((p) => p.classList.contains('waits'))]);
+    document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowRight', bubbles: true }));
+}
+return rows;
+"""
+
+
+def test_duties_light_up(browser: Browser, page: Path) -> None:
+    """Each of the six can be gone to, is then lit, and has its reasons with two links."""
+    browser.open(page, HOME)
+    names = texts(browser, ".lamp")
+    assert len(names) == 6
+    for number, name in enumerate(names):
+        click(browser, f".lamp:nth-of-type({number + 1})")
+        assert texts(browser, ".lamp.lit") == [name]
+        assert text(browser, ".why strong").strip() == f"{name}."
+        manual, bug = browser.run("return [...document.querySelectorAll('.why a')].map((a) => a.getAttribute('href'))")
+        assert manual.startswith("https://")
+        assert bug.split("/")[2] in {each.name for each in bugs()}
+
+
+def test_bits_are_decoded_on_hover_and_focus(browser: Browser, page: Path) -> None:
+    browser.open(page, "#/trap/pf-write-readonly/20")
+    flags = 0x46
+    for event in ("mouseenter", "focus"):
+        browser.run("""
+            const rflags = [...document.querySelectorAll('.register')].find((r) => r.textContent.startsWith('rflags'));
+            rflags.querySelector('.bits').dispatchEvent(new Event(arguments[0]))""", event)
+        names = {name for name in texts(browser, "#hint .set dt")}
+        value = int(browser.run("return document.querySelector('.wide .bits').textContent"), 16)
+        due = {n.removeprefix("RFLAGS_") for n, bit in CONSTANTS.items()
+               if n.startswith("RFLAGS_") and n != "RFLAGS_IOPL" and value & bit == bit}
+        assert names == due and flags
+        press(browser, "Escape")
+        assert browser.run("return document.getElementById('hint').hidden")
+
+
+def test_choosing_a_trap(browser: Browser, page: Path, recordings: dict[str, played.Json]) -> None:
+    browser.open(page, HOME)
+    click(browser, "#choose")
+    assert len(texts(browser, ".found li")) == len(recordings)
+    fill(browser, "#picker-search", "ring 3")
+    rings = {recordings[name]["ring"] for name in texts(browser, ".found .name")}
+    assert rings == {3}
+    fill(browser, "#picker-search", "")
+    fill(browser, "#filter-vector", "14 PF")
+    names = texts(browser, ".found .name")
+    assert names and all(recordings[name]["vector"] == 14 for name in names)
+    click(browser, ".found li button")
+    assert address(browser) == f"#/trap/{names[0]}/0"
+    click(browser, "#surprise")
+    assert address(browser) != f"#/trap/{names[0]}/0"
+
+
+def fill(browser: Browser, selector: str, value: str) -> None:
+    browser.run("""
+        const field = document.querySelector(arguments[0]);
+        field.value = arguments[1];
+        field.dispatchEvent(new Event('input', { bubbles: true }))""", selector, value)
+
+
+def test_the_story(browser: Browser, page: Path) -> None:
+    """It leads a first-time visitor, in six steps, and can be sent away and had again."""
+    browser.open(page, "", visited=False)
+    titles = []
+    for number in range(6):
+        assert text(browser, ".story-count").endswith(f"{number + 1} of 6")
+        titles.append((text(browser, ".story h2"), step(browser)))
+        click(browser, ".story .primary")
+    assert len({title for title, _ in titles}) == 6
+    assert [at for _, at in titles] == sorted({at for _, at in titles})
+    assert not texts(browser, ".story")
+    browser.run("location.hash = '#/'; return settled()")
+    assert not texts(browser, ".story")
+    browser.go("#/about")
+    click(browser, ".tab-about .primary")
+    assert texts(browser, ".story")
+    browser.open(page, "#/trap/ud-ud2/3", visited=False)
+    assert not texts(browser, ".story")
+
+
+def test_themes_and_motion_follow_the_system_and_the_switches(browser: Browser, page: Path) -> None:
+    browser.prefer(theme="dark", motion="reduce")
+    browser.open(page, HOME)
+    background = "return getComputedStyle(document.documentElement).backgroundColor"
+    motion = "return getComputedStyle(document.querySelector('.played')).transitionDuration"
+    dark = browser.run(background)
+    assert browser.run(motion) == "0s"
+    click(browser, "#switch-theme")
+    click(browser, "#switch-motion")
+    assert browser.run(background) != dark
+    assert browser.run(motion) != "0s"
+
+
+@pytest.mark.parametrize("size", ["large", "small", "phone"])
+def test_nothing_is_wider_than_the_window(browser: Browser, page: Path, size: str) -> None:
+    browser.size(size)
+    browser.open(page, "#/trap/pf-write-readonly/30")
+    for where in ("", "#/trap/gp-user-cli/12/vs/ud-ud2", *(f"#/{tab}" for tab in TABS)):
+        browser.go(where or address(browser))
+        assert browser.run("return document.documentElement.scrollWidth <= innerWidth"), where
+
+
+def test_print(browser: Browser, page: Path) -> None:
+    """On paper nothing can be pressed, and no slot is cut off."""
+    browser.open(page, "#/trap/pf-write-readonly/30")
+    browser.prefer(media="print")
+    assert browser.run("return getComputedStyle(document.querySelector('.transport')).display") == "none"
+    assert browser.run("const s = document.querySelector('.stack .scroll'); return s.scrollHeight <= s.clientHeight + 1")
+
+
+AXE_RUN = """
+const done = arguments[arguments.length - 1];
+axe.run(document, { runOnly: arguments[0], resultTypes: ['violations'] })
+    .then(({ violations }) => done(violations.flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.html.slice(0, 120)} ${n.failureSummary}`))));
+"""
+
+
+def findings(browser: Browser, axe: str) -> list[str]:
+    if not browser.run("return 'axe' in window"):
+        browser.driver.execute_script(axe)
+    return browser.driver.execute_async_script(AXE_RUN, AXE_TAGS)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing(browser: Browser, page: Path, axe: str, theme: str) -> None:
+    browser.prefer(theme=theme, motion="reduce")
+    browser.open(page, "", visited=False)
+    assert findings(browser, axe) == []  # with the story
+    for where in ("#/trap/pf-write-readonly/30", "#/trap/gp-user-cli/12/vs/ud-ud2", *(f"#/{tab}" for tab in TABS)):
+        browser.go(where)
+        assert findings(browser, axe) == [], where
+    browser.size("phone")
+    browser.go(HOME)
+    browser.run("document.querySelector('.cpu .bits').focus()")
+    assert findings(browser, axe) == []
+    click(browser, "#choose")
+    assert findings(browser, axe) == []
+
+
+def test_tabs_have_what_the_repository_has(browser: Browser, page: Path) -> None:
+    browser.open(page, "#/vectors")
+    assert [int(n) for n in texts(browser, "tbody th")] == list(VECTORS)
+    browser.go("#/bugs")
+    assert sorted(texts(browser, ".bug h3")) == sorted(bug.name for bug in bugs())
+    browser.go("#/stacks")
+    chips = {chip.split()[0] for chip in texts(browser, ".stack-column:nth-child(2) .chips li")}
+    assert chips == {str(v.number) for v in VECTORS.values() if v.ist == 1}
+
+
+def test_the_table_of_truth_is_filtered(browser: Browser, page: Path) -> None:
+    browser.open(page, "#/truth")
+    everything = len(texts(browser, ".truth tbody tr"))
+    browser.go("#/truth?what=differs&who=qemu-7.2")
+    differing = texts(browser, ".truth tbody tr td:nth-child(3)")
+    assert 0 < len(differing) < everything
+    record = (ROOT / "tests" / "truth" / "qemu-7.2.txt").read_text()
+    assert len(differing) == sum(": wrong" in line or ": unsafe" in line for line in record.splitlines())

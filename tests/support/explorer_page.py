@@ -1,0 +1,90 @@
+"""The fixtures of tests/explorer/: a page of a dozen recordings, and one browser that looks at it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BUILD = Path(os.environ.get("BUILD", ROOT / "build"))
+
+Json = dict[str, Any]
+
+AXE = "axe-core@4.10.3"  # Deque's accessibility checks, MPL-2.0: used here, shipped nowhere
+
+
+@pytest.fixture(scope="session")
+def traces() -> Path:
+    return Path(os.environ.get("TRACES", BUILD / "explorer" / "traces"))
+
+
+@pytest.fixture(scope="session")
+def recordings(traces: Path) -> dict[str, Json]:
+    """The recordings of the page, as the recorder has left them."""
+    found = {file.stem: json.loads(file.read_text()) for file in sorted(traces.glob("*.json"))}
+    assert found
+    return found
+
+
+@pytest.fixture(scope="session")
+def page(traces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of all of them."""
+    from explorer import pack
+
+    path = tmp_path_factory.mktemp("explorer") / "index.html"
+    path.write_text(pack.page(traces, BUILD))
+    return path
+
+
+@pytest.fixture(scope="session")
+def only_browser() -> Iterator[Any]:
+    pytest.importorskip("selenium", reason="python3-selenium is not here")
+    if not shutil.which("chromium"):
+        pytest.skip("there is no chromium here")
+    from explorer.browser import chromium
+
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def browser(only_browser: Any) -> Iterator[Any]:
+    """The browser, as it is for everybody at first. A word on its console is a failure."""
+    only_browser.size("large")
+    only_browser.prefer()
+    yield only_browser
+    assert only_browser.complaints() == []
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """axe-core's script, fetched once."""
+    folder = BUILD / "explorer" / "axe"
+    script = folder / "node_modules" / "axe-core" / "axe.min.js"
+    if not script.exists():
+        if not shutil.which("npm"):
+            pytest.skip("axe-core comes by npm, which is not here")
+        command = ["npm", "install", "--prefix", str(folder), "--no-save", "--ignore-scripts", AXE]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120)
+        if done.returncode:
+            pytest.skip(f"npm cannot fetch {AXE}: {done.stderr.splitlines()[-1:]}")
+    return script.read_text()
+
+
+@pytest.fixture(scope="session")
+def changed(page: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """changed(edit) is the page after edit(text)."""
+
+    def make(edit: Callable[[str], str]) -> Path:
+        path = tmp_path_factory.mktemp("changed") / "index.html"
+        path.write_text(edit(page.read_text()))
+        return path
+
+    return make

@@ -1,0 +1,80 @@
+"""What the explorer's page must show of a recording at each step, worked out from the JSON alone; and
+the script that reads what it does show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+Json = dict[str, Any]
+
+# Goes through a recording by the arrow key and reads the page at each step: [registers, slots, the
+# address that RSP is marked at, the step's words, the source line].
+READ = """
+const [count] = arguments;
+const text = (element) => element?.textContent ?? null;
+const read = () => {
+    const registers = {};
+    for (const row of document.querySelectorAll('.register:not([hidden])'))
+        registers[text(row.querySelector('dt'))] = text(row.querySelector('dd .bits') ?? row.querySelector('dd').firstChild);
+    const slots = {};
+    for (const row of document.querySelectorAll('.slot:not(.empty)'))
+        slots[text(row.querySelector('.address'))] = [
+            text(row.querySelector('.value')), text(row.querySelector('.name')), row.dataset.who];
+    return [registers, slots, text(document.querySelector('.at-rsp .address')),
+            text(document.querySelector('.instruction')), text(document.querySelector('.source .where')),
+            text(document.querySelector('.lines .current'))];
+};
+const states = [];
+for (let k = 0; k <= count; k++) {
+    states.push(read());
+    document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowRight', bubbles: true }));
+}
+return states;
+"""
+
+
+def states(recording: Json) -> Iterator[tuple[dict[str, str], dict[str, list[str]]]]:
+    """Yield registers and slots before each step, and behind the last, as the page writes them."""
+    registers = dict(recording["start"]["registers"])
+    slots = {row[0]: row[1:] for row in recording["start"]["window"]}
+    for step in [*recording["steps"], {}]:
+        shown = registers | ({"rip": step["rip"]} if _is_instruction(step) else {})
+        yield _registers(shown), _slots(slots)
+        registers.update(step.get("set", {}))
+        for address, value, who, name in step.get("write", []):
+            before = slots.get(address, ["", "", ""])
+            slots[address] = [value, who, name or (before[2] if len(before) > 2 else "")]
+
+
+def _is_instruction(step: Json) -> bool:
+    return "rip" in step and "delivery" not in step and "skipped" not in step
+
+
+def _registers(registers: dict[str, str]) -> dict[str, str]:
+    selectors = ("cs", "ss", "ds", "es", "fs", "gs")
+    return {n: value.zfill(4 if n in selectors else 16) for n, value in registers.items()}
+
+
+def _value(value: str | None) -> str:
+    """The CPU does not say what is in the gap."""
+    return "not known" if value is None else value.zfill(16)
+
+
+def _slots(slots: dict[str, list[str]]) -> dict[str, list[str]]:
+    return {
+        address.zfill(16): [_value(value), rest[0] if rest else "", who]
+        for address, (value, who, *rest) in slots.items()
+    }
+
+
+def instruction(recording: Json, number: int) -> str:
+    """The words that the page has for step @number."""
+    if number == len(recording["steps"]):
+        return "The recording ends here"
+    step = recording["steps"][number]
+    if "delivery" in step:
+        return step["delivery"]
+    if "skipped" in step:
+        return "C runs"
+    return recording["code"][step["rip"]]["text"]
