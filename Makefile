@@ -24,7 +24,7 @@ override BOCHS := $(call absolute,$(BOCHS))
 export QEMU BOCHS
 
 # What may stand on the command line. Another word would do nothing, and nobody would know.
-OPTIONS := RUN FAULTS EMU CPU UEFI QEMU BOCHS K FAULT WALK RR SEED N SHARD SECONDS STUBS ELF ARGS BUG SUITE RECORD CASE WERROR BUILD \
+OPTIONS := RUN FAULTS EMU CPU UEFI QEMU BOCHS K FAULT WALK RR SEED N SHARD SECONDS STUBS ELF ARGS BUG SUITE RECORD CASE CHECK WERROR BUILD \
 	CROSS CC LD OBJCOPY NASM CFLAGS NASMFLAGS LDFLAGS HOST_CC HOST_CFLAGS HOST_LDFLAGS \
 	GRUB_MKRESCUE FONT GDB PYTHON NO_INSTALL CI
 $(foreach word,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(word)))),\
@@ -113,12 +113,15 @@ DEBUG_FAULT := $(or $(value FAULT),$(if $(RR),pf-write-readonly))
 RECORDED := $(if $(RR),RUN=$(call quote,raise $(DEBUG_FAULT); poweroff))
 DEBUG_ISO := $(if $(RECORDED),$(BUILD)/run.iso,$(RUN_ISO))
 
+# Ubuntu's browser is a snap, which apt cannot install everywhere: its tests are skipped there.
+BROWSER := $(if $(shell grep -sx ID=ubuntu /etc/os-release),,browser)
+
 # What a command needs is found, or installed, before anything else.
 DEPS := CC='$(CC)' CROSS='$(CROSS)' scripts/deps
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(BUILD)/pycache
 
-.PHONY: all run test truth truth-page debug trace campaign fuzz fuzz-input lint lint-proof stublint bench \
-	compare bugs break mutate fresh release compile_commands format clean help FORCE
+.PHONY: all run test truth truth-page debug trace explore campaign fuzz fuzz-input lint lint-proof stublint \
+	bench compare bugs break mutate fresh release compile_commands format clean help FORCE
 .DELETE_ON_ERROR:
 
 all: ## build build/barestub.elf and build/barestub.iso
@@ -132,7 +135,7 @@ run: ## boot it: RUN="...", FAULTS=DIR, UEFI=1, EMU=bochs|kvm, CPU=MODEL
 		$(if $(THEIR_CPU),--cpu $(call quote,$(THEIR_CPU))) $(if $(UEFI),--uefi) $(RUN_ISO)
 
 test: ## run all tests, or K="...", or EMU=kvm; JUnit XML in build/junit.xml
-	@$(DEPS) kernel image run uefi bochs debug record silicon clang bugs lint test release \
+	@$(DEPS) kernel image run uefi bochs debug record silicon clang bugs lint test release $(BROWSER) \
 		$(if $(IS_X86_64),input)
 	@$(MAKE) --no-print-directory $(ISO) \
 		$(if $(IS_X86_64),$(SILICON)/fuzz $(SILICON)/native $(INPUT_FUZZERS))
@@ -211,6 +214,11 @@ campaign: ## flip each bit of a trap's frame, and N= others chosen by SEED=: SHA
 	@$(DEPS) kernel image run record bench
 	@$(MAKE) --no-print-directory $(ISO)
 	@$(PYTHON) scripts/campaign $(N:%=--count %) $(SEED:%=--seed %) $(SHARD:%=--shard %) $(BUILD)
+
+explore: ## record the traps, and make build/explorer/index.html of them: FAULTS=DIR, CHECK=1
+	@$(DEPS) kernel image run lint bugs $(if $(CHECK),test browser)
+	@$(MAKE) --no-print-directory $(ISO)
+	@$(PYTHON) scripts/explore $(if $(CHECK),--check) $(BUILD)
 
 mutate: ## break each instruction and statement of the path in turn, or those that K= names: a test must find it
 	@$(DEPS) kernel image run debug silicon bugs test

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 
 SIZES = {"large": (1440, 900), "small": (1280, 800), "phone": (390, 844)}
 NARROW = 600  # below it a window is a phone's
@@ -29,7 +27,7 @@ READY = "return document.documentElement.dataset.ready === 'yes'"
 class Browser:
     """One window, on one page at a time."""
 
-    def __init__(self, driver: webdriver.Chrome) -> None:
+    def __init__(self, driver: Any) -> None:
         self.driver = driver
 
     def size(self, name: str) -> None:
@@ -63,11 +61,10 @@ class Browser:
 
     def wait(self, script: str) -> None:
         """Wait until @script returns something true."""
-        from selenium.webdriver.support.ui import WebDriverWait
-
-        WebDriverWait(self.driver, TIMEOUT, 0.02).until(
-            lambda driver: driver.execute_script(script), f"this never became true: {script}"
-        )
+        end = time.monotonic() + TIMEOUT
+        while not self.driver.execute_script(script):
+            assert time.monotonic() < end, f"this never became true: {script}"
+            time.sleep(0.02)
 
     def complaints(self) -> list[str]:
         """What has come to the console since the last call."""
@@ -96,7 +93,11 @@ const go = async (address) => {
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """A Browser with a profile of its own, which is gone afterwards."""
+    """A Browser with a profile of its own, which is gone afterwards. Selenium is asked for here, for
+    tests must be found where it is not."""
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
     profile = tempfile.mkdtemp(prefix="barestub-browser-")
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium") or ""

@@ -1,24 +1,16 @@
-"""Make the explorer's page: one HTML file with its style, its modules and all recordings in it.
-
-Usage: pack.py TRACES BUILD PAGE
-"""
+"""Make the explorer's page: one HTML file with its style, its modules and all recordings in it."""
 
 from __future__ import annotations
 
-import argparse
 import base64
 import gzip
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent))
+from explorer import modules, shelf, tables
 
-from explorer import modules, shelf, tables  # noqa: E402
-
-PAGE = HERE / "page"
+PAGE = Path(__file__).parent / "page"
 STYLES = ("tokens.css", "frame.css", "explore.css", "tabs.css", "print.css")
 
 
@@ -65,17 +57,9 @@ def page(traces: Path, build: Path) -> str:
     return text
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("traces", type=Path, help="the folder of the recordings")
-    parser.add_argument("build", type=Path, help="the build folder, for what else it has")
-    parser.add_argument("page", type=Path, help="the page to write")
-    arguments = parser.parse_args()
-    text = page(arguments.traces, arguments.build)
-    arguments.page.parent.mkdir(parents=True, exist_ok=True)
-    arguments.page.write_text(text)
-    print(f"{arguments.page}: {len(text.encode()) / 1e6:.1f} MB")
-
-
-if __name__ == "__main__":
-    main()
+def write(traces: Path, build: Path, file: Path) -> int:
+    """Write the page as @file; return its size in bytes."""
+    text = page(traces, build).encode()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(text)
+    return len(text)

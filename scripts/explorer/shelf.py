@@ -12,6 +12,8 @@ from typing import Any
 
 CHUNK = 24  # recordings: what is fetched when one of them is asked for
 FORMAT = 1
+INDEX = "index.json"  # in which the recorder says what it could not record, and why
+LEFT_OUT = ("key",)  # by which the recorder knows what has changed
 FIRST = "pf-write-readonly"  # alone in its chunk, for it is shown first
 
 # What the list of traps needs to know; the rest of a recording is in its chunk.
@@ -27,6 +29,9 @@ Json = dict[str, Any]
 def read(folder: Path) -> Iterator[Json]:
     """Yield the recordings of @folder, and for a file that is none a `problem` in words."""
     for file in sorted(folder.glob("*.json")):
+        if file.name == INDEX:
+            yield from _missing(file)
+            continue
         try:
             recording = json.loads(file.read_text())
             if problem := _problem(recording):
@@ -35,6 +40,11 @@ def read(folder: Path) -> Iterator[Json]:
                 yield recording
         except ValueError as error:
             yield {"name": file.stem, "group": "fault", "problem": f"{file.name} is no JSON: {error}"}
+
+
+def _missing(index: Path) -> Iterator[Json]:
+    for row in json.loads(index.read_text())["missing"]:
+        yield {"name": row["name"], "group": row["group"], "summary": row["summary"], "problem": row["why"]}
 
 
 def _problem(recording: Any) -> str:
@@ -92,5 +102,5 @@ def _packed(recording: Json, rows: dict[str, int]) -> Json:
         if "rip" in step and "delivery" not in step and "skipped" not in step:
             rest["at"] = place(step["rip"])
         steps.append(rest)
-    kept = {key: value for key, value in recording.items() if key not in INDEXED}
+    kept = {key: value for key, value in recording.items() if key not in (*INDEXED, *LEFT_OUT)}
     return kept | {"code": [place(rip) for rip in recording["code"]], "steps": steps}

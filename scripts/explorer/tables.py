@@ -19,6 +19,7 @@ import recorded  # noqa: E402
 import truth_page  # noqa: E402
 from catalogue import found  # noqa: E402
 from museum.bugs import TITLES, Bug, bugs  # noqa: E402
+from paths.handlers import KIND_TITLES  # noqa: E402
 
 Json = dict[str, Any]
 
@@ -101,7 +102,9 @@ def museum() -> Json:
 def cost(build: Path) -> Json | None:
     """What `make bench` has left, if it has been run."""
     report = build / "bench.json"
-    return json.loads(report.read_text()) if report.exists() else None
+    if not report.exists():
+        return None
+    return json.loads(report.read_text()) | {"kinds": KIND_TITLES}
 
 
 def sources(recordings: list[Json]) -> Json:

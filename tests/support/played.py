@@ -1,17 +1,18 @@
 """What the explorer's page must show of a recording at each step, worked out from the JSON alone; and
-the script that reads what it does show."""
+what it does show."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 Json = dict[str, Any]
 
-# Goes through a recording by the arrow key and reads the page at each step: [registers, slots, the
-# address that RSP is marked at, the step's words, the source line].
+CHUNK = 200  # steps that are read at once
+
+# Goes on by the arrow key and reads the page before each step: [registers, slots, the address that RSP is
+# marked at, the step's words, file and line, the line's text].
 READ = """
-const [count] = arguments;
 const text = (element) => element?.textContent ?? null;
 const read = () => {
     const registers = {};
@@ -26,12 +27,20 @@ const read = () => {
             text(document.querySelector('.lines .current'))];
 };
 const states = [];
-for (let k = 0; k <= count; k++) {
+for (let k = 0; k < arguments[0]; k++) {
     states.push(read());
     document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowRight', bubbles: true }));
 }
 return states;
 """
+
+
+def shown(run: Callable[[str, int], list], recording: Json) -> Iterator[list]:
+    """Yield what the page shows before each step of @recording and behind the last. It is there, at
+    its first; @run runs a script in it."""
+    count = len(recording["steps"]) + 1
+    for start in range(0, count, CHUNK):
+        yield from run(READ, min(CHUNK, count - start))
 
 
 def states(recording: Json) -> Iterator[tuple[dict[str, str], dict[str, list[str]]]]:
@@ -45,6 +54,13 @@ def states(recording: Json) -> Iterator[tuple[dict[str, str], dict[str, list[str
         for address, value, who, name in step.get("write", []):
             before = slots.get(address, ["", "", ""])
             slots[address] = [value, who, name or (before[2] if len(before) > 2 else "")]
+
+
+def places(recording: Json) -> set[str]:
+    """The addresses that have a row: those of all slots that are ever written."""
+    rows = [*recording["start"]["window"]]
+    rows += [write for step in recording["steps"] for write in step.get("write", [])]
+    return {row[0].zfill(16) for row in rows}
 
 
 def _is_instruction(step: Json) -> bool:

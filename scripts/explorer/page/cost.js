@@ -4,7 +4,6 @@ import { chunk, has } from "./data.js";
 import { el, svg } from "./dom.js";
 import { heading, table } from "./table.js";
 
-const KINDS = { no_code: "without an error code", code: "with an error code" };
 const ROW = 30;
 const [LABEL, PLOT, END] = [230, 520, 90];
 
@@ -16,7 +15,7 @@ export async function costTab() {
             el("p", { class: "message" }, "No figures were at hand when this page was made. ", el("code", {}, "make bench"), " measures them on your CPU, and ", el("code", {}, "make explore"), " then puts them here."),
         ];
     const cost = await chunk("cost");
-    const kinds = Object.keys(Object.values(cost.paths)[0]);
+    const kinds = Object.keys(cost.kinds);
     return [
         head,
         el("p", { class: "sub" }, `Measured on ${cost.machine}. Medians, with quartiles over ${cost.link_orders} link orders.`),
@@ -25,14 +24,10 @@ export async function costTab() {
     ];
 }
 
-function title(kind) {
-    return KINDS[kind] ?? (kind === "plain" ? KINDS.no_code : kind);
-}
-
 function rows(cost, kind) {
     return Object.entries(cost.paths).map(([key, kinds]) => {
         const { cycles, instructions, registers_saved: saved } = kinds[kind];
-        return [[cost.names[key]], [title(kind)], [cycles.median.toFixed(1)], [`${cycles.low.toFixed(1)} to ${cycles.high.toFixed(1)}`], [String(instructions)], [String(saved)]];
+        return [[cost.names[key]], [cost.kinds[kind]], [cycles.median.toFixed(1)], [`${cycles.low.toFixed(1)} to ${cycles.high.toFixed(1)}`], [String(instructions)], [String(saved)]];
     });
 }
 
@@ -55,5 +50,5 @@ function plot(cost, kind) {
         );
     });
     const size = `0 0 ${LABEL + PLOT + END} ${paths.length * ROW}`;
-    return el("figure", {}, el("figcaption", {}, `An interrupt ${title(kind)}`), svg("svg", { viewBox: size, role: "img", "aria-label": `Cycles of each path ${title(kind)}; the table below has the figures` }, bars));
+    return el("figure", {}, el("figcaption", {}, `An interrupt ${cost.kinds[kind]}`), svg("svg", { viewBox: size, role: "img", "aria-label": `Cycles of each path ${cost.kinds[kind]}; the table below has the figures` }, bars));
 }

@@ -56,4 +56,4 @@ function leave() {
 hint.addEventListener("mouseenter", () => clearTimeout(leaving));
 hint.addEventListener("mouseleave", leave);
 addEventListener("keydown", (event) => event.key === "Escape" && closeHint());
-addEventListener("scroll", closeHint, true);
+addEventListener("scroll", (event) => event.target.contains(owner) && event.target !== hint && closeHint(), true);

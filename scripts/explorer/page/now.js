@@ -10,7 +10,7 @@ const ACTORS = { CPU: "The CPU", program: "The program", stub: "The stub", trap_
 
 /** A panel for @recording; @bugAddress(name) is where the bug of a duty is to be seen. */
 export function nowPanel(recording, bugAddress) {
-    const element = el("section", { class: "panel now", "aria-label": "This step" });
+    const element = el("section", { class: "panel now", "aria-label": `This step of ${recording.name}` });
     const update = (k) => {
         const step = recording.steps[k];
         const duty = step ? dutyOf(step) : null;

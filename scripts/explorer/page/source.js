@@ -9,7 +9,7 @@ export function sourcePanel(recording, sources, patched) {
     const title = el("h3", {}, "Source");
     const where = el("span", { class: "where" });
     const lines = el("ol", { class: "lines" });
-    const box = el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Source" }, lines);
+    const box = el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `Source of ${recording.name}` }, lines);
     const element = el("section", { class: "panel source" }, el("div", { class: "panel-head" }, title, where), box);
     let shown = null;
 

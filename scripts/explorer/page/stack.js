@@ -10,7 +10,7 @@ const APART = 64n; // bytes between two slots that make them two places
 export function stackPanel(recording) {
     const head = el("p", { class: "rsp-line" });
     const table = el("table", { class: "slots" });
-    const scroll = el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Stack" }, table);
+    const scroll = el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `Stack of ${recording.name}` }, table);
     const element = el(
         "section",
         { class: "panel stack" },
@@ -32,7 +32,7 @@ export function stackPanel(recording) {
                 places.length > 1 ? el("tr", { class: "place-name" }, el("th", { colspan: 5, scope: "rowgroup" }, names[i])) : "",
                 place.map((address) => {
                     const row = el("tr", { class: "slot" });
-                    rows.set(address, row);
+                    rows.set(address, { row, at: BigInt(`0x${address}`) });
                     return row;
                 }),
             ),
@@ -43,13 +43,12 @@ export function stackPanel(recording) {
         const rsp = BigInt(`0x${state.registers.rsp}`);
         const home = places.find((place) => holds(place, rsp));
         head.replaceChildren(...rspLine(state, rsp));
-        for (const [address, row] of rows) {
+        for (const [address, { row, at }] of rows) {
             const slot = state.stack.get(address);
-            const at = BigInt(`0x${address}`);
             const isDead = Boolean(home?.includes(address)) && at < rsp;
             fill(row, address, slot, { isDead, isNew: state.written.has(address), isTop: at === rsp, recording });
         }
-        keepInSight(scroll, rows.get(state.registers.rsp));
+        keepInSight(scroll, rows.get(state.registers.rsp)?.row);
     };
     return { element, update };
 }

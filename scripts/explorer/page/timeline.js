@@ -30,7 +30,7 @@ export function timeline(sides, seek) {
         range.value = k;
         const step = sides.map((steps) => steps[k]).find(Boolean);
         range.setAttribute("aria-valuetext", `step ${k} of ${count}: ${words(step)}`);
-        element.style.setProperty("--at", k / count);
+        played.style.left = `calc(${(k / count) * 100}% - 1px)`;
     };
     return { element, range, update, count };
 }
