@@ -1,5 +1,5 @@
 """Pictures of the explorer's page, for whoever wants to look at it: each of a few places, at three
-sizes, in both themes. README.md's is a copy of explore-small-light.png."""
+sizes, in both themes. README.md's, beside the page's sources, is a copy of readme.webp."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from explorer.browser import SIZES, Browser
 
 PLACES = {
     "story": "",
-    "explore": "#/trap/pf-write-readonly/24",
-    "beside": "#/trap/gp-user-cli/22/vs/ud-ud2",
+    "explore": "#/trap/gp-user-cli/24",
+    "beside": "#/trap/pf-write-readonly/22/vs/ud-ud2",
 }
 
 
@@ -27,4 +27,8 @@ def take(browser: Browser, page: Path, folder: Path) -> list[Path]:
                     browser.go(address)
                 files.append(folder / f"{place}-{size}-{theme}.png")
                 browser.screenshot(files[-1])
-    return files
+    browser.prefer()
+    browser.size("small")
+    browser.open(page, PLACES["explore"])
+    browser.picture(folder / "readme.webp")
+    return [*files, folder / "readme.webp"]

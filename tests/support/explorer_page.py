@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -22,9 +23,29 @@ Json = dict[str, Any]
 AXE = "axe-core@4.10.3"  # Deque's accessibility checks, MPL-2.0: used here, shipped nowhere
 
 
+# Of each kind one: with a code and without, from both rings, on each stack, software and device
+# interrupts, single step, a handler that mends; and what a deviation of QEMU lets nobody record.
+SAMPLE = (
+    "pf-write-readonly", "ud-ud2", "gp-user-cli", "gp-int13", "bp-int3", "bp-user", "df-int8",
+    "stack-ist", "irq-timer", "db-step", "de-repair", "ac-user-write",
+)  # fmt: skip
+
+
 @pytest.fixture(scope="session")
-def traces() -> Path:
-    return Path(os.environ.get("TRACES", BUILD / "explorer" / "traces"))
+def traces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the recordings: TRACES, or the sample, which the workers of pytest-xdist share."""
+    if folder := os.environ.get("TRACES"):
+        return Path(folder)
+    from explorer.recorder import Shelf
+
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder = shared / "explorer-traces"
+    with open(shared / "lock-explorer-traces", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            Shelf(BUILD, folder).record(list(SAMPLE))
+    return folder
 
 
 @pytest.fixture(scope="session")
