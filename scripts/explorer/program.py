@@ -125,9 +125,10 @@ class Program:
         """@file as seen from the sources' directory."""
         path = os.path.normpath(os.path.join(self.root, file))
         name = os.path.relpath(path, self.root) if path.startswith(f"{self.root}/") else path
-        # NASM names the directory twice: asm/asm/entry.asm.
-        first, _, rest = name.partition("/")
-        return rest if rest.startswith(f"{first}/") else name
+        # NASM names the directory twice: asm/asm/entry.asm, tests/faults/tests/faults/pf.asm.
+        folder = os.path.dirname(name)
+        half = folder[: len(folder) // 2]
+        return name.removeprefix(f"{half}/") if folder == f"{half}/{half}" else name
 
     def decode(self, address: int, data: bytes, registers: Registers) -> capstone.CsInsn | None:
         """Return the instruction @data at @address in the mode that CS of @registers has."""
