@@ -4,6 +4,7 @@ and AMD APM vol. 2, chapter 8."""
 from __future__ import annotations
 
 VECTOR_COUNT = 256
+INT_0X80 = 0x80  # the vector of system calls, by custom
 SYSCALL, SYSENTER = VECTOR_COUNT, VECTOR_COUNT + 1  # no vectors: the entries beside the IDT
 GATE_SIZE = 16
 PAGE_SIZE = 4096

@@ -1,5 +1,5 @@
 ; System-call entries that are right, chosen by one -D: LINUX (SWAPGS, a per-CPU slot, SYSRET or
-; IRETQ), MINIMAL (one CPU, no GS), IRETQ (returns by it alone), and SYSENTER. A second -D breaks
+; IRETQ), MINIMAL (one CPU, no GS), IRETQ (returns by it alone), SYSENTER, INT80. A second -D breaks
 ; them in one way.
 
         default rel
@@ -16,7 +16,7 @@ STACK           equ 8
 SAVED_RSP       equ 16
 
 IF              equ 0x200
-FLAGS           equ 0x47700             ; IF, DF, TF, AC, NT
+FLAGS           equ 0x47700             ; IF, DF, TF, AC, NT, and IOPL
 
 %macro bug 1-*.nolist                   ; bug NAME, INSTRUCTION: only if it is broken this way
     %ifdef BUG_%1
@@ -110,7 +110,7 @@ syscall_init:
 %ifdef DESIGN_SYSENTER
         lea     rax, [sysenter_entry]
         set_msr 0x176
-%else
+%elifndef DESIGN_INT80
         lea     rax, [syscall_entry]
         set_msr 0xC0000082
 %endif
@@ -269,6 +269,27 @@ sysenter_entry:
         bug     RDI_LOST, xor edi, edi
         sound   NO_SWAPGS_OUT, swapgs
         iretq
+
+%elifdef DESIGN_INT80
+%macro swap_gs_from_ring3 0             ; with the frame right at RSP
+        test    byte [rsp + 8], 3
+        jz      %%kernel
+        swapgs
+%%kernel:
+%endmacro
+
+global isr128:function
+isr128: swap_gs_from_ring3
+        cld
+        push    rax
+        save
+        mov     rdi, rsp
+        call    do_syscall
+        restore
+        add     rsp, 8
+        bug     RDI_LOST, xor edi, edi
+        swap_gs_from_ring3
+        iretq
 %endif
 
 %ifdef BUG_ANOTHER_ENTRY
@@ -282,6 +303,7 @@ another_entry:
 
 ; The traps that can come anywhere, which decide by the GS base itself.
 %macro paranoid 2                       ; paranoid LABEL, VECTOR
+global %1:function
 %1:     push    0
         push    %2
         jmp     anywhere

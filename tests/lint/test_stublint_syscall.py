@@ -4,12 +4,13 @@ that a rule knows; where it finds them; and functions that enter ring 3 by a fra
 from __future__ import annotations
 
 import subprocess
-import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from conftest import ROOT
 from elf.symbols import binutil
 
 for module in ("unicorn", "capstone", "elftools"):
@@ -29,7 +30,7 @@ from lint.checks.system_call_rules import SYSTEM_CALL_RULES  # noqa: E402
 from lint.errors import CannotRun  # noqa: E402
 from lint.load import vmstate  # noqa: E402
 from lint.load.qmp import booted  # noqa: E402
-from linting import KERNEL_C, SOURCES, Report, Workbench  # noqa: E402
+from linting import KERNEL_C, Report, Workbench  # noqa: E402
 
 HANDLERS = "--pattern", "isr%d"
 LINUX_ABI = "--abi", "linux"
@@ -78,9 +79,9 @@ BUGS = (
     Bug("syscall-fault-window", "READS_ARGUMENT", BY_SYSCALL),
     Bug("syscall-interruptible", "NO_CLI", BY_SYSRET),
     Bug("syscall-parked", "PARKED", ("MINIMAL",)),
-    Bug("syscall-scratch-shared", "NMI_VARIABLE", ("MINIMAL",), vectors=(1, 2)),
+    Bug("syscall-scratch-shared", "NMI_VARIABLE", ("MINIMAL",), vectors=(2,)),
     Bug("syscall-scratch-shared", "NMI_SCRATCH", ("LINUX",), also="gs-user-access",
-        vectors=(1, 2)),
+        vectors=(2,)),
     Bug("syscall-rip-lost", "RCX_LOST", BY_SYSCALL),
     Bug("syscall-rflags-lost", "R11_CLEARED", BY_SYSCALL),
     Bug("syscall-rflags-lost", "R11_LOST", ("MINIMAL",)),
@@ -104,7 +105,7 @@ BUGS = (
     Bug("swapgs-unbalanced", "NO_SWAPGS_OUT", (*SWAPPING, "SYSENTER")),
     Bug("swapgs-interruptible", "NO_CLI", ("IRETQ",)),
     Bug("gs-user-access", "GS_AFTER", ("LINUX",)),
-    Bug("swapgs-paranoid", "NMI_BY_CS", SWAPPING, vectors=(1, 2)),
+    Bug("swapgs-paranoid", "NMI_BY_CS", SWAPPING, vectors=(2,)),
 )  # fmt: skip
 
 CASES = [(design, bug) for bug in BUGS for design in bug.designs]
@@ -188,6 +189,33 @@ def test_findings_can_be_allowed(bench: Workbench, tmp_path: Path) -> None:
     assert lint(bench, "LINUX", "UNCHECKED", "--allow", allow, "--partial-ok").status == cli.CLEAN
 
 
+def test_a_call_by_int(bench: Workbench, tmp_path: Path) -> None:
+    """RAX is its result; what else may change a file says."""
+    right = lint(bench, "INT80", "NONE")
+    assert (right.status, right.rules()) == (cli.CLEAN, set())
+    assert right.finding("rax-returned")["vectors"] == [0x80]
+    file = tmp_path / "abi"
+    file.write_text("rdi\n")
+    assert lint(bench, "INT80", "RDI_LOST", *LINUX_ABI).rules() == {"register-lost"}
+    assert lint(bench, "INT80", "RDI_LOST", "--abi", file).rules() == set()
+
+
+@pytest.mark.parametrize(
+    ("bug", "rule", "fix"),
+    [
+        ("PUSH_FIRST", "syscall-user-stack", "Move `push rcx` behind the load of RSP"),
+        ("POP_LATE", "syscall-user-stack", "Move `pop rbx` before the load of RSP"),
+        ("NO_SWITCH", "syscall-user-stack", "this entry never does"),
+        ("GS_AFTER", "gs-user-access", "before the `swapgs` of the way out"),
+        ("NO_SWAPGS_IN", "swapgs-missing", "Begin with `swapgs`"),
+        ("SFMASK_NO_NT", "sfmask-flags", "Write 0x47700 to"),
+        ("STAR_NO_RPL", "star-selectors", "Write 0x1b000800000000 to STAR"),
+    ],
+)
+def test_a_fix_for_the_code_at_hand(bug: str, rule: str, fix: str, bench: Workbench) -> None:
+    assert fix in lint(bench, "LINUX", bug).finding(rule)["fix"]
+
+
 def test_an_abi_in_a_file(bench: Workbench, tmp_path: Path) -> None:
     file = tmp_path / "abi"
     file.write_text("rcx r11  # by SYSCALL\nrdi\n")
@@ -200,25 +228,49 @@ def test_an_abi_in_a_file(bench: Workbench, tmp_path: Path) -> None:
         abi.load(str(tmp_path / "missing"))
 
 
-def test_the_registers_of_a_running_qemu(tmp_path: Path) -> None:
-    """Out of its saved state; and it runs on afterwards."""
-    kernel, linked = tmp_path / "msrs.o", tmp_path / "msrs.elf"
-    subprocess.run(["nasm", "-f", "elf32", "-o", kernel, SOURCES / "msrs.asm"], check=True)
-    linker = [binutil("ld"), "-m", "elf_i386", "-Ttext=0x100000", "-z", "noexecstack"]
-    subprocess.run([*linker, "-o", linked, kernel], check=True)
-    wanted = {
-        MSR_SYSENTER_EIP: 0x00345678,
-        MSR_STAR: 0x001B0008_00000000,
-        MSR_LSTAR: 0xFFFFFFFF_80123456,
-        MSR_SFMASK: 0x47700,
-    }
-    found, end = {}, time.monotonic() + 30
-    with booted(str(linked), "-m 16M") as running:
-        while found != wanted and time.monotonic() < end:
-            with running.stopped():
-                found = vmstate.msrs(running.saved_state())
-            assert running.execute("query-status")["running"]
-    assert found == wanted
+@pytest.fixture
+def boot(bench: Workbench, tmp_path: Path) -> Callable[..., Path]:
+    """boot(bugs...) links the minimal design, with these bugs, to a kernel that QEMU boots."""
+
+    def link(*bugs: str) -> Path:
+        path = tmp_path / "kernel.elf"
+        objects = [
+            bench.assemble("syscall.asm", *bugs, design="MINIMAL"),
+            bench.assemble("running.asm", *bugs),
+            bench.assemble("../minimal/boot.asm"),
+        ]
+        command = [binutil("ld"), "-T", ROOT / "tests/minimal/linker.ld", "-z", "noexecstack"]
+        subprocess.run([*command, "-o", path, *objects], check=True)
+        return path
+
+    return link
+
+
+def test_a_running_kernel(boot: Callable[..., Path], bench: Workbench) -> None:
+    """Its registers come out of the state that QEMU saves, and its GDT is compared with them."""
+    report = bench.lint("--boot", boot("NONE"), "--qemu=-m 16M")
+    assert report.vectors == [1, 2]
+    assert report.coverage["unknown"] == []
+    of_calls = {rule.name for rule in SYSTEM_CALL_RULES} | {"nmi-stack"}
+    assert report.rules() & of_calls == set()
+
+
+def test_a_broken_kernel_that_runs(boot: Callable[..., Path], bench: Workbench) -> None:
+    bugs = "SFMASK_NO_IF", "NO_IST", "GDT_ORDER", "UNCHECKED"
+    report = bench.lint("--boot", boot(*bugs), "--qemu=-m 16M")
+    assert report.finding("sfmask-flags")["seen"].startswith("SFMASK is 0x47500")
+    assert report.finding("nmi-stack")["vectors"] == [2]
+    assert "0x2b is no 64-bit code of ring 3" in report.finding("star-selectors")["seen"]
+    assert report.finding("sysret-not-canonical")
+
+
+def test_a_machine_runs_on_after_its_registers_were_read(boot: Callable[..., Path]) -> None:
+    with booted(str(boot("NONE")), "-m 16M") as running:
+        with running.stopped():
+            assert set(vmstate.msrs(running.saved_state())) == {
+                MSR_SYSENTER_EIP, MSR_STAR, MSR_LSTAR, MSR_SFMASK
+            }  # fmt: skip
+        assert running.execute("query-status")["running"]
 
 
 def test_a_state_that_is_none() -> None:

@@ -56,7 +56,7 @@ class Workbench:
         self, name: str, *bugs: str, design: str = "", defines: tuple[str, ...] = ()
     ) -> Path:
         """Assemble a NASM file with these bugs and @defines, as @design if it has several."""
-        target = self._directory / f"{name}.o"
+        target = self._directory / f"{Path(name).name}.o"
         command = ["nasm", "-f", "elf64", "-I", f"{SOURCES}/", "-o", target]
         command += [f"-DBUG_{bug}" for bug in bugs]
         command += [f"-DDESIGN_{design}"] if design else []

@@ -1,6 +1,6 @@
 """Which registers a system call may change. A FILE for --abi names them, by their 64-bit names in
 lower case, separated by blanks or in lines; `#` begins a comment. RAX, the result, need not be
-named. For example, a kernel that destroys what it passes its arguments in:
+named. The file holds for INT n as well. For example, a kernel that destroys its arguments:
 
     rcx r11         # by SYSCALL itself
     rdi rsi rdx     # arguments
@@ -23,6 +23,7 @@ class Abi:
 
     name: str
     changed: frozenset[str]
+    by_int: frozenset[str] = frozenset()  # besides RAX, where INT n makes the call
 
 
 KNOWN = {
@@ -46,4 +47,4 @@ def _from_file(path: str) -> Abi:
     for name in names:
         if name not in GENERAL:
             raise CannotRun(f"--abi {path}: {name} is none of {', '.join(GENERAL)}")
-    return Abi(f"that of {path}", frozenset([RESULT, *names]))
+    return Abi(f"that of {path}", frozenset([RESULT, *names]), frozenset(names))

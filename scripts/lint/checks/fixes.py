@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from capstone import x86
 
+from lint.checks import system_call_fixes
 from lint.checks.finding import Group
 from lint.engine.disasm import Decoder, Instruction
 from lint.load.image import Image
@@ -43,6 +44,9 @@ class Fixer:
             return None
         if group.rule == "stack-misaligned" and self._is_clangs_mistake(group):
             return CLANG
+        at = self._decoder.at(group.first.pc) if group.first.pc is not None else None
+        if at is not None and (words := system_call_fixes.fix(group, " ".join(at.text.split()))):
+            return words
         if self.is_compiled(trace.entry.name, trace.entry.address):
             return self._for_compiled(group)
         if group.rule == "dummy-code-extra" and not self._pushes_zero(trace.path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lint.architecture import CALLER_SAVED, GENERAL
+from lint.architecture import CALLER_SAVED, GENERAL, INT_0X80
 from lint.checks.context import Checks
 from lint.checks.finding import Finding
 from lint.engine.trace import Moment
@@ -24,7 +24,8 @@ class RegisterChecks(Checks):
     def _check_registers(self, moment: Moment) -> Iterator[Finding]:
         trace = self.trace
         before, now = trace.values.registers, moment.registers
-        wrong = [name for name in GENERAL if now[name] != before[name]]
+        free = self.context.abi.by_int if self._is_call() else ()
+        wrong = [name for name in GENERAL if now[name] != before[name] and name not in free]
         if not wrong or trace.variant.c_returns_rsp and not trace.calls:
             return
         if wrong == ["rax"] and self._is_result(moment):
@@ -61,9 +62,12 @@ class RegisterChecks(Checks):
 
     def _is_result(self, moment: Moment) -> bool:
         """Whether RAX holds what C returned, and the gate is one for system calls."""
-        entry, values = self.trace.entry, self.trace.values
-        is_call = entry.dpl == 3 or entry.vector == 0x80 or "syscall" in entry.name.lower()
-        return is_call and moment.registers["rax"] == values.c_registers["rax"]
+        result = self.trace.values.c_registers["rax"]
+        return self._is_call() and moment.registers["rax"] == result
+
+    def _is_call(self) -> bool:
+        entry = self.trace.entry
+        return entry.dpl == 3 or entry.vector == INT_0X80 or "syscall" in entry.name.lower()
 
     def _clobbered(self) -> set[str]:
         judge = self.context.judge

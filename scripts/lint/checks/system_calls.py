@@ -23,6 +23,7 @@ from lint.checks.call import CallChecks
 from lint.checks.context import Context
 from lint.checks.coverage import Coverage, Function
 from lint.checks.finding import Finding
+from lint.checks.gates import SEGMENT_CODE, SEGMENT_L, SEGMENT_P, SEGMENT_S
 from lint.checks.one_run import check
 from lint.checks.rules import RULES
 from lint.checks.user_return import UserReturnChecks
@@ -48,8 +49,9 @@ VARIANTS = (
 )
 
 # What can come between SYSCALL and the switch of stacks: NMI and #MC whenever they like, #DB by a
-# breakpoint on what MOV SS reads right before (CVE-2018-8897).
+# breakpoint on what MOV SS reads right before, if the kernel sets breakpoints for its programs.
 ANYWHERE = (DEBUG, NMI, MACHINE_CHECK)
+BY_BREAKPOINT = ", by a breakpoint that the kernel has set for the program (CVE-2018-8897)"
 BETWEEN = Variant(ring=0, flags=0, has_code=False, seed=22, user_gs=False)
 
 
@@ -97,33 +99,54 @@ class SystemCallChecks:
             return
         if calls.sfmask is not None and (kept := ALL_FLAGS & ~calls.sfmask):
             names = [name for name, bit in FLAGS.items() if kept & bit]
-            yield _finding(
+            finding = _finding(
                 "sfmask-flags",
                 entry,
                 f"SFMASK is {calls.sfmask:#x}, which leaves {', '.join(names)} as the user had it",
                 None if kept & (RFLAGS_IF | RFLAGS_TF | RFLAGS_NT) else "LATENT",
             )
+            finding.fix = f"Write {calls.sfmask | kept:#x} to IA32_FMASK (0xC0000084)."
+            yield finding
         if calls.star is not None:
-            yield from self._check_star(entry, calls.star)
+            yield from self._check_star(entry, calls.star, calls.gdt)
 
     @staticmethod
-    def _check_star(entry: Entry, star: int) -> Iterator[Finding]:
+    def _check_star(entry: Entry, star: int, gdt: list[int]) -> Iterator[Finding]:
+        """Compare @star with the selectors' rules, and with @gdt if that is known."""
         kernel, user = star >> 32 & 0xFFFF, star >> 48
         wrong = []
         if kernel & 3 or not kernel:
             wrong.append(f"the kernel's CS is {kernel:#x}")
         if user & 3 != 3:
             wrong.append(f"the user's selectors count from {user:#x}, with RPL {user & 3}")
+        severity = None if kernel & 3 or not kernel or not user else "LATENT"
+        for selector, is_code, dpl in (
+            (kernel, True, 0), (kernel + 8, False, 0), (user + 8, False, 3), (user + 16, True, 3)
+        ):  # fmt: skip
+            if gdt and not _is_segment(gdt, selector, is_code, dpl):
+                kind = "64-bit code" if is_code else "data"
+                wrong.append(f"{selector | dpl:#x} is no {kind} of ring {dpl}")
+                severity = None
         if wrong:
-            yield _finding(
-                "star-selectors", entry, f"STAR is {star:#x}: {' and '.join(wrong)}",
-                None if kernel & 3 or not kernel or not user else "LATENT",
-            )  # fmt: skip
+            seen = f"STAR is {star:#x}: {' and '.join(wrong)}"
+            finding = _finding("star-selectors", entry, seen, severity)
+            if not gdt and not kernel & 3 and kernel:
+                finding.fix = f"Write {star | 3 << 48:#x} to STAR: the selectors with RPL 3."
+            yield finding
 
     def _check_window(
         self, handler: Entry, traces: list[Trace], known: set[tuple[int | None, str]]
     ) -> Iterator[Finding]:
         """Try @handler before every instruction on the user's stack or GS base."""
+        for finding in self._in_window(handler, traces, known):
+            if handler.vector == DEBUG:
+                finding.severity = "INFO"
+                finding.seen += BY_BREAKPOINT
+            yield finding
+
+    def _in_window(
+        self, handler: Entry, traces: list[Trace], known: set[tuple[int | None, str]]
+    ) -> Iterator[Finding]:
         tried: set[tuple[int, bool]] = set()
         for trace in traces:
             for moment in [*trace.watched, trace.end.moment]:
@@ -176,6 +199,17 @@ class _CallsOfC(CallChecks):
     """The calls of C, with the words for a system call."""
 
     came_by = "SYSCALL"
+
+
+def _is_segment(gdt: list[int], selector: int, is_code: bool, dpl: int) -> bool:
+    """Whether @selector names such a present segment: SDM vol. 3, 3.4.5."""
+    descriptor = gdt[selector >> 3] if selector >> 3 < len(gdt) else 0
+    return (
+        bool(descriptor & SEGMENT_P and descriptor & SEGMENT_S)
+        and bool(descriptor & SEGMENT_CODE) == is_code
+        and (descriptor >> 45 & 3) == dpl
+        and (not is_code or bool(descriptor & SEGMENT_L))
+    )
 
 
 def say_what_is_not_known(

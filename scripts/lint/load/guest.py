@@ -192,20 +192,20 @@ class _Reader:
             image,
             entries,
             findings,
-            calls=self._system_calls(image),
+            calls=self._system_calls(image, tables.gdt),
             smap=bool(state["CR4"] & CR4_SMAP),
             ibt=bool(state["CR4"] & CR4_CET),
             selectors=_selectors(gates, tables.gdt),
             has_idt=True,
         )
 
-    def _system_calls(self, image: GuestImage) -> SystemCalls:
+    def _system_calls(self, image: GuestImage, gdt: list[int]) -> SystemCalls:
         """Return where SYSCALL and SYSENTER lead, if the kernel has switched SYSCALL on."""
         if not self._state["EFER"] & EFER_SCE:
             return SystemCalls()
         msrs = vmstate.msrs(self._running.saved_state())
         found = system_calls.find(image, self._options, msrs)
-        found.entries = [entry for entry in found.entries if image.is_code(entry.address)]
+        found.gdt = gdt
         return found
 
     def _compare(self, image: GuestImage, named: Image) -> None:

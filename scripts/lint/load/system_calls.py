@@ -37,6 +37,7 @@ class SystemCalls:
     entries: list[Entry] = field(default_factory=list)
     star: int | None = None
     sfmask: int | None = None
+    gdt: list[int] = field(default_factory=list)  # empty if not known
     ways_in: list[int] = field(default_factory=list)  # who enters ring 3 by SYSRET: no entry
     others: list[int] = field(default_factory=list)  # that look like entries, but are not LSTAR's
 
