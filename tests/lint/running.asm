@@ -1,5 +1,5 @@
-; What makes of syscall.asm a kernel that QEMU can boot, for stublint to lint while it runs. It is in
-; 64-bit mode by then: tests/minimal/boot.asm.
+; What makes of syscall.asm a kernel that QEMU can boot, for stublint to lint while it runs. It is
+; in 64-bit mode by then: tests/minimal/boot.asm.
 
         bits    64
         default rel
