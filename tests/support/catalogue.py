@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from dataclasses import dataclass
@@ -27,13 +28,14 @@ class Entry:
     text: str
 
 
-def found() -> list[Entry]:
+@functools.cache  # a thousand tests ask
+def found() -> tuple[Entry, ...]:
     """Return the entries in tests/faults/, and in the person's own FAULTS."""
     directories = [ROOT / "tests" / "faults"]
     if own := os.environ.get("FAULTS"):
         directories.append(Path(own))
     files = sorted(file for directory in directories for file in directory.glob("*.asm"))
-    return [entry for file in files for entry in _entries_of(file)]
+    return tuple(entry for file in files for entry in _entries_of(file))
 
 
 def _entries_of(file: Path) -> list[Entry]:

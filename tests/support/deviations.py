@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import tomllib
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -83,10 +84,11 @@ def _table() -> dict:
     return tomllib.loads(TABLE.read_text())
 
 
-def load(text: str | None = None) -> list[Deviation]:
+@cache
+def load(text: str | None = None) -> tuple[Deviation, ...]:
     """Return the rows of the table, or of @text."""
     table = _table() if text is None else tomllib.loads(text)
-    rows = [
+    rows = tuple(
         Deviation(
             entry["emulator"],
             case,
@@ -98,12 +100,12 @@ def load(text: str | None = None) -> list[Deviation]:
         )
         for entry in table.get("deviation", [])
         for case, instead in entry["instead"].items()
-    ]
+    )
     _check(rows)
     return rows
 
 
-def _check(rows: list[Deviation]) -> None:
+def _check(rows: Iterable[Deviation]) -> None:
     """No machine that was measured may have two rows for a case, and no row or bound of its versions
     may come from nowhere."""
     held = Counter()
@@ -129,7 +131,7 @@ def cpus(emulator: str) -> dict[str, list[str]]:
     return {cpu["model"]: cpu["lacks"] for cpu in models}
 
 
-def find(rows: list[Deviation], emulator: str, case: str) -> list[Deviation]:
+def find(rows: Iterable[Deviation], emulator: str, case: str) -> list[Deviation]:
     """Return the rows for @case on @emulator, of all versions."""
     return [row for row in rows if (row.emulator, row.case) == (emulator, case)]
 
