@@ -28,6 +28,7 @@ CLEARED = {name: CONSTANTS[f"RFLAGS_{name}"] for name in ("TF", "IF", "NT", "RF"
 class Gate:
     """A descriptor of the IDT: SDM vol. 3, figure 6-8."""
 
+    value: int
     offset: int
     selector: int
     ist: int
@@ -37,13 +38,14 @@ class Gate:
     def unpack(cls, value: int) -> Gate:
         low, high = value & (1 << 64) - 1, value >> 64
         offset = low & 0xFFFF | (low >> 48) << 16 | (high & 0xFFFFFFFF) << 32
-        return cls(offset, low >> 16 & 0xFFFF, low >> 32 & 7, low >> 40 & 0xFF)
+        return cls(value, offset, low >> 16 & 0xFFFF, low >> 32 & 7, low >> 40 & 0xFF)
 
     def __str__(self) -> str:
         kind = GATE_TYPES.get(self.attributes & 0xF, f"type {self.attributes & 0xF:#x}")
         present = "" if self.attributes & 0x80 else ", not present"
         return (
-            f"{self.selector:04x}:{self.offset:016x}, {kind}, IST {self.ist},"
+            f"{self.value >> 64:016x} {self.value & (1 << 64) - 1:016x}:"
+            f" {self.selector:04x}:{self.offset:016x}, {kind}, IST {self.ist},"
             f" DPL {self.attributes >> 5 & 3}{present}"
         )
 

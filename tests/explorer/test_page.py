@@ -175,21 +175,61 @@ def test_duties_light_up(browser: Browser, page: Path) -> None:
         assert bug.split("/")[2] in {each.name for each in bugs()}
 
 
-def test_bits_are_decoded_on_hover_and_focus(browser: Browser, page: Path) -> None:
-    browser.open(page, "#/trap/pf-write-readonly/20")
-    flags = 0x46
+def decoded(browser: Browser, button: str, event: str = "focus") -> dict[str, str]:
+    """What the hint of @button, an expression, says of the bits that are set."""
+    browser.run(f"({button}).dispatchEvent(new Event('{event}'))")
+    assert not browser.run("return document.getElementById('hint').hidden"), event
+    names, words = texts(browser, "#hint .set dt"), texts(browser, "#hint .set dd")
+    press(browser, "Escape")
+    assert browser.run("return document.getElementById('hint').hidden")
+    return dict(zip(names, words, strict=True))
+
+
+def register(name: str) -> str:
+    rows = "[...document.querySelectorAll('.register')]"
+    return f"{rows}.find((r) => r.querySelector('dt').textContent === '{name}').querySelector('.bits')"
+
+
+def slot(name: str) -> str:
+    rows = "[...document.querySelectorAll('.slot')]"
+    return f"{rows}.find((r) => r.querySelector('.name')?.textContent === '{name}').querySelector('.bits')"
+
+
+def bits(prefix: str, value: int) -> set[str]:
+    """The names of @value's bits, by kernel/cpu/x86.def."""
+    named = {n.removeprefix(prefix): bit for n, bit in CONSTANTS.items() if n.startswith(prefix)}
+    return {name for name, bit in named.items() if bit and value & bit == bit}
+
+
+def test_bits_are_decoded_on_hover_and_focus(
+    browser: Browser, page: Path, recordings: dict[str, played.Json]
+) -> None:
+    recording = recordings["pf-write-readonly"]
+    browser.open(page, f"{HOME}30")
+    registers, _ = list(played.states(recording))[30]
     for event in ("mouseenter", "focus"):
-        browser.run("""
-            const rflags = [...document.querySelectorAll('.register')].find((r) => r.textContent.startsWith('rflags'));
-            rflags.querySelector('.bits').dispatchEvent(new Event(arguments[0]))""", event)
-        assert not browser.run("return document.getElementById('hint').hidden"), event
-        names = {name for name in texts(browser, "#hint .set dt")}
-        value = int(browser.run("return document.querySelector('.wide .bits').textContent"), 16)
-        due = {n.removeprefix("RFLAGS_") for n, bit in CONSTANTS.items()
-               if n.startswith("RFLAGS_") and n != "RFLAGS_IOPL" and value & bit == bit}
-        assert names == due and flags
-        press(browser, "Escape")
-        assert browser.run("return document.getElementById('hint').hidden")
+        found = decoded(browser, register("rflags"), event)
+        assert found.keys() == bits("RFLAGS_", int(registers["rflags"], 16))
+    assert decoded(browser, register("dr6")).keys() == bits("DR6_", int(registers["dr6"], 16)) - {"INIT"}
+    assert decoded(browser, slot("error code")).keys() == bits("PF_", int(recording["error"], 16))
+    assert decoded(browser, slot("cs"))["name"] == "SELECTOR_KERNEL_CODE"
+    assert decoded(browser, register("ss"))["index"].startswith(f"{int(registers['ss'], 16) >> 3},")
+
+
+def test_a_gate_is_taken_apart(
+    browser: Browser, page: Path, recordings: dict[str, played.Json]
+) -> None:
+    for name in ("pf-write-readonly", "df-int8", "bp-user"):
+        recording = recordings[name]
+        at = next(k for k, one in enumerate(recording["steps"]) if one.get("delivery") == "gate")
+        stub = next(one for one in recording["steps"] if one.get("delivery") == "jump")["set"]
+        browser.open(page, f"#/trap/{name}/{at}")
+        found = decoded(browser, "document.querySelector('.now .bits')")
+        vector = VECTORS[recording["vector"]]
+        assert found["offset"] == stub["rip"]
+        assert found["IST"].startswith(f"{vector.ist}:")
+        assert found["DPL"].startswith("3:" if vector.mnemonic == "BP" else "0:")
+        assert "P" in found and "interrupt gate" in found["type"]
 
 
 def test_choosing_a_trap(browser: Browser, page: Path, recordings: dict[str, played.Json]) -> None:
