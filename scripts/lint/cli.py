@@ -28,12 +28,12 @@ ring 3, with DF and AC set and clear, and says what breaks the CPU's contract or
 
 EXAMPLES = """\
 examples:
-  stublint kernel.elf                          stubs found by their names
+  stublint kernel.elf                          stubs found by what they are
   stublint kernel.elf --pattern isr%d          ... by a pattern of names (repeatable)
   stublint kernel.elf --pattern irq%d+32       ... numbered from another vector
   stublint kernel.elf --table isr_table        ... by a table of pointers
   stublint kernel.elf --table isr0 --stride 16 ... one every 16 bytes
-  stublint stubs.o entry.o                     objects; what they do not define is C
+  stublint stubs.o libkernel.a                 objects; what they do not define is C
   stublint --boot kernel.iso                   boots it in QEMU, lints what the CPU would run
   stublint --qmp qmp.sock                      a QEMU that runs already (-qmp unix:PATH,server)
   stublint kernel.elf --idt-image idt.bin      gates from a dump of the IDT
@@ -63,12 +63,14 @@ def parser() -> argparse.ArgumentParser:
     )
     add_version(parser)
     parser.add_argument("files", nargs="*", default=[], metavar="FILE",
-                        help="a linked ELF kernel, or objects")
+                        help="a linked kernel or objects and archives of them: ELF, PE and COFF,"
+                        " Mach-O")
     stubs = parser.add_argument_group("where the stubs are")
     stubs.add_argument("--pattern", action="append", default=[], metavar="NAME%d[+N]",
                        help="names with the vector in them: %%d or %%x; +N is added to it")
     stubs.add_argument("--stub", action="append", default=[], metavar="VECTOR=NAME",
-                       help="one stub by its symbol, as well as those found")
+                       help="one stub by its symbol, C++ or Rust name or address, as well as"
+                       " those found")
     stubs.add_argument("--table", metavar="SYMBOL|ADDRESS",
                        help="a table of pointers to stubs, or with --stride the first stub")
     stubs.add_argument("--stride", type=number, default=0, metavar="BYTES",

@@ -6,8 +6,9 @@ from __future__ import annotations
 from unicorn import unicorn_const as uc
 from unicorn import x86_const as x86
 
-from lint.architecture import PAGE_SIZE, REGISTERS, is_canonical
+from lint.architecture import GATE_SIZE, PAGE_SIZE, REGISTERS, is_canonical
 from lint.engine.binding import Engine, EngineError
+from lint.engine.cpu import page_runs
 from lint.engine.disasm import Decoder, Instruction, Kind
 from lint.engine.values import OTHER_STACK, STACK_SIZE
 from lint.load.image import Image
@@ -40,11 +41,9 @@ class Boot:
         self._all_left = WHOLE_BUDGET
         self._plain: set[int] = set()
         for segment in image.segments:
-            for page in range(segment.address // PAGE_SIZE, (segment.end - 1) // PAGE_SIZE + 1):
-                self._map(page)
+            self._map(segment.address, segment.end)
             self._engine.write(segment.address, bytes(segment.data))
-        for page in range(OTHER_STACK // PAGE_SIZE, (OTHER_STACK + STACK_SIZE) // PAGE_SIZE):
-            self._map(page)
+        self._map(OTHER_STACK, OTHER_STACK + STACK_SIZE)
         general = [getattr(x86, f"UC_X86_REG_{name.upper()}") for name in REGISTERS]
         self._general = self._engine.registers(general, 8)
         self._engine.on_instruction(self._on_instruction)
@@ -72,8 +71,8 @@ class Boot:
         return self._tables
 
     def _go_on(self, address: int) -> int | None:
-        """Run from @address to what the CPU shall not do itself, and do that. Return where to go on,
-        or None."""
+        """Run from @address to what the CPU shall not do itself, and do that. Return where to go
+        on, or None."""
         self._stopped = self._missing = None
         try:
             self._engine.run(address)
@@ -111,15 +110,17 @@ class Boot:
         self._missing = address
         if is_fetch or not is_canonical(address) or self._added > MOST_PAGES:
             return False
-        for page in {address // PAGE_SIZE, (address + size - 1) // PAGE_SIZE}:
-            self._map(page)
-            self._added += 1
+        self._map(address, address + size)
+        self._added += 1
         return True
 
-    def _map(self, page: int) -> None:
-        if page not in self._mapped:
-            self._mapped.add(page)
-            self._engine.map(page * PAGE_SIZE, PAGE_SIZE)
+    def _map(self, start: int, end: int) -> None:
+        """See that there is memory from @start to @end."""
+        pages = range(start // PAGE_SIZE, (end - 1) // PAGE_SIZE + 1)
+        new = [page for page in pages if page not in self._mapped]
+        for first, count in page_runs(new):
+            self._engine.map(first * PAGE_SIZE, count * PAGE_SIZE)
+        self._mapped.update(new)
 
     def _do(self, instruction: Instruction) -> int | None:
         """Do what @instruction would, as far as the way to an IDT needs it; return where to go
@@ -141,10 +142,10 @@ class Boot:
 
     def _note(self, lidt: Instruction) -> None:
         registers = dict(zip(REGISTERS, self._general.read()))
-        pointer = self.read(self._decoder.memory_address(lidt, registers), 10)
-        base = int.from_bytes(pointer[2:], "little") if pointer else 0
-        if base and is_canonical(base):
-            self._tables[base] = int.from_bytes(pointer[:2], "little") + 1
+        pointer = self.read(self._decoder.memory_address(lidt, registers), 10) or b""
+        limit, base = (int.from_bytes(part, "little") for part in (pointer[:2], pointer[2:]))
+        if limit >= GATE_SIZE - 1 and is_canonical(base):
+            self._tables[base] = limit + 1
 
     def _return(self, value: int) -> int | None:
         """Return @value to where the word at RSP says."""

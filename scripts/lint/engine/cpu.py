@@ -60,7 +60,7 @@ class Cpu:
             first = segment.address // PAGE_SIZE
             last = (segment.end - 1) // PAGE_SIZE
             new = [page for page in range(first, last + 1) if page not in self._mapped]
-            for start, count in _runs(new):
+            for start, count in page_runs(new):
                 self._engine.map(start * PAGE_SIZE, count * PAGE_SIZE)
             self._mapped.update(new)
             self._engine.write(segment.address, bytes(segment.data))
@@ -261,7 +261,7 @@ class Cpu:
         return self._engine.register(x86.UC_X86_REG_FS_BASE)
 
 
-def _runs(pages: list[int]) -> list[tuple[int, int]]:
+def page_runs(pages: list[int]) -> list[tuple[int, int]]:
     """Return the runs of consecutive numbers in sorted @pages as (first, count)."""
     runs: list[list[int]] = []
     for page in pages:

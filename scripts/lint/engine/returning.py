@@ -14,6 +14,7 @@ from lint.engine.flow import Flow
 from lint.load.image import Image
 
 FAR_JUMP = re.compile(rb"\xe9|\x0f[\x80-\x8f]")
+CALL = re.compile(rb"\xe8")
 SHORT_REACH = 130  # bytes between a short jump and its target
 IRETQ = re.compile(rb"\x48\xcf")
 
@@ -67,11 +68,27 @@ class Handlers:
         return False
 
 
-def starts_of(image: Image) -> set[int]:
-    """Return where code starts that execution does not only fall into: at symbols or, in a file
-    without any, after whatever ends a path."""
+def starts_of(image: Image) -> tuple[set[int], set[int]]:
+    """Return where code starts that execution does not only fall into, and which of them it never
+    falls into: at symbols or, in a file without any, after whatever ends a path and where calls
+    lead."""
     named = {s.address for s in image.symbols if image.is_code(s.address)}
-    return named or set(_swept(image))
+    if named:
+        return named, set()
+    called = {target for _, target in _jumps(image, CALL)}
+    return called | set(_swept(image)), called
+
+
+def _jumps(image: Image, pattern: re.Pattern[bytes]) -> Iterator[tuple[int, int]]:
+    """Yield where what looks like a jump or call with a 32-bit distance is, and where it leads."""
+    for segment in image.code():
+        data = bytes(segment.data)
+        for match in pattern.finditer(data):
+            end = match.end() + 4
+            distance = int.from_bytes(data[match.end() : end], "little", signed=True)
+            target = segment.address + end + distance
+            if segment.address <= target < segment.end:
+                yield segment.address + match.start(), target
 
 
 def _swept(image: Image) -> Iterator[int]:
@@ -95,7 +112,8 @@ class Returning:
         self._decoder = decoder
         self._flow = flow
         self._lite = capstone.Cs(capstone.CS_ARCH_X86, capstone.CS_MODE_64)
-        self._starts = sorted(starts_of(image))
+        starts, self._entered = starts_of(image)
+        self._starts = sorted(starts)
 
     def functions(self, linted: set[int]) -> list[int]:
         """Return those that no other one leads to, and that are no part of what is @linted."""
@@ -114,7 +132,7 @@ class Returning:
 
     def _all(self) -> set[int]:
         found: set[int] = set()
-        jumps = list(self._far_jumps())
+        jumps = list(_jumps(self._image, FAR_JUMP))
         new = {start for start in map(self._start, self._iretqs())
                if start is not None and self._holds(start)}  # fmt: skip
         while new:
@@ -146,16 +164,6 @@ class Returning:
         data = self._image.read(start, self._end(start) - start) or b""
         return any(name == "iretq" for _, _, name, _ in self._lite.disasm_lite(data, start))
 
-    def _far_jumps(self) -> Iterator[tuple[int, int]]:
-        for segment in self._image.code():
-            data = bytes(segment.data)
-            for match in FAR_JUMP.finditer(data):
-                end = match.end() + 4
-                distance = int.from_bytes(data[match.end() : end], "little", signed=True)
-                target = segment.address + end + distance
-                if segment.address <= target < segment.end:
-                    yield segment.address + match.start(), target
-
     def _neighbours(self, start: int) -> Iterator[int]:
         """Yield what lies so near to @start that it could fall into it or jump there shortly."""
         for address in (start - 1, *range(start - SHORT_REACH, self._end(start) + SHORT_REACH, 8)):
@@ -175,14 +183,20 @@ class Returning:
 
     def _leads_to(self, start: int, found: set[int]) -> bool:
         """Whether the code at @start goes on into one of @found."""
-        end, address = self._end(start), start
-        while address is not None and address < end:
+        end, address, ended = self._end(start), start, False
+        while address < end:
             instruction = self._decoder.at(address)
             if instruction is None:
                 return False
-            for onward in self._flow.onward(instruction):
-                inside = start <= onward < end
-                if not inside and self._start(onward) in found:
-                    return instruction.kind is not Kind.CALL or onward == instruction.end
+            onward = self._flow.onward(instruction)
+            # What follows an end and does nothing is never come to.
+            ended = not onward or ended and instruction.mnemonic.split()[-1] in PADDING
+            by_call = instruction.kind is Kind.CALL
+            for place in () if ended else onward:
+                if by_call and place in self._entered:
+                    continue  # the callee, or the next function after one that does not return
+                inside = start <= place < end
+                if not inside and self._start(place) in found:
+                    return not by_call or place == instruction.end
             address = instruction.end
         return False

@@ -1,4 +1,5 @@
-"""Reading COFF objects and PE images: Microsoft's PE format, as MSVC, Clang and NASM's win64 make it."""
+"""Reading COFF objects and PE images, the formats of MSVC, of Clang for Windows and UEFI, and of
+NASM's win64: "PE Format" in Microsoft's documentation."""
 
 from __future__ import annotations
 

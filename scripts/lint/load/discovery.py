@@ -1,5 +1,5 @@
-"""Finding the stubs that nobody has named: by the IDT that the kernel's own code writes, by names, by
-the vectors that stubs push, by tables that point at them."""
+"""Finding the stubs that nobody has named: by the IDT that the kernel's own code writes, by names,
+by the vectors that stubs push, by tables that point at them."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def bytes_of(path: str) -> bytes:
 
 
 def what_it_is(data: bytes) -> str:
-    """Return in words what a file that starts with @data is, which cannot be read, and what to do."""
+    """Return in words what a file of @data is, which cannot be read, and what to do."""
     if not data:
         return "is empty"
     if data[:4] in BITCODE:

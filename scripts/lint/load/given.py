@@ -1,9 +1,8 @@
-"""The stubs that the command line names: patterns such as isr%d, single symbols, tables of pointers or
-of equal strides."""
+"""The stubs that the command line names: patterns such as isr%d, single symbols, tables of pointers
+or of equal strides."""
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -12,11 +11,9 @@ from lint.architecture import VECTOR_COUNT
 from lint.checks.finding import Finding
 from lint.checks.rules import RULES
 from lint.engine.trace import Entry
-from lint.errors import CannotRun
+from lint.errors import CannotRun, near
 from lint.load.image import Image, Symbol
 from lint.load.mangling import demangled
-
-NEAR = 3  # names that are offered in the place of one that is not there
 
 
 def in_braces(pattern: str) -> re.Pattern[str]:
@@ -96,11 +93,8 @@ def _demangled(image: Image, place: str) -> Symbol:
         names = ", ".join(sorted(symbol.name for symbol in found.values()))
         raise CannotRun(f"{place}: is the name of several functions; say which: {names}")
     if not found:
-        near = difflib.get_close_matches(place, {*image.names, *named.values()}, NEAR)
-        raise CannotRun(
-            f"{place}: is no symbol of {image.name}"
-            + (f"; there is {', '.join(near)}" if near else "")
-        )
+        known = {*image.names, *named.values()}
+        raise CannotRun(f"{place}: is no symbol of {image.name}{near(place, known)}")
     return next(iter(found.values()))
 
 

@@ -1,5 +1,5 @@
-"""The names that C++ and Rust compilers make of identifiers: read just as far as people need or, with
-every detail, by binutils' c++filt or LLVM's where one is installed."""
+"""The names that C++ and Rust compilers make of identifiers: read just as far as people need or,
+with every detail, by binutils' c++filt or LLVM's where one is installed."""
 
 from __future__ import annotations
 

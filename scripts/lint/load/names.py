@@ -1,5 +1,5 @@
-"""Finding the stubs of a kernel by what they are called: families of numbered names, such as isr14 or
-_isr0E, and the names of exceptions, in whatever spelling."""
+"""Finding the stubs of a kernel by what they are called: families of numbered names, such as isr14
+or _isr0E, and the names of exceptions, in whatever spelling."""
 
 from __future__ import annotations
 
@@ -62,9 +62,10 @@ WORDS = {
 # Words that say so only beside another one that says "handler": #PF as pf, with #XM's other name.
 SHORT = {mnemonic.lstrip("#").lower(): vector for vector, mnemonic in MNEMONICS.items()}
 SHORT |= {"xf": 19, "page": 14, "protection": 13, "debug": 1, "into": 4, "divide": 0, "bound": 5}
+del SHORT["nmi"]  # which is no other word
 FIRST_WORD = re.compile(
-    r"^(?:x86|arch|kernel|asm|exc?|isr|interrupts?|exception|handler?|handle|on|trap|entry|int|idt"
-    r"|irq|vec|vector|fault|do|cpu|stub|raw|common|my|k)_"
+    r"^(?:x86(?:_64)?|arch|kernel|asm|exc?|isr|interrupts?|exception|handler|handle|on|trap|entry"
+    r"|int|idt|irq|vec|vector|fault|do|cpu|stub|raw|common|my|k)_"
 )
 LAST_WORD = re.compile(
     r"_(?:handler|isr|interrupt|exception|trap|stub|entry|asm|wrapper|thunk|int|vector|gate|fault"

@@ -1,5 +1,5 @@
-"""Tables that point at stubs, whatever they are called: arrays of pointers, or of structs of one size
-with a pointer in each."""
+"""Tables that point at stubs, whatever they are called: arrays of pointers, or of structs of one
+size with a pointer in each."""
 
 from __future__ import annotations
 

@@ -25,7 +25,6 @@ class WrittenIdt:
     def __init__(self, image: Image, decoder: Decoder) -> None:
         self._image = image
         self._decoder = decoder
-        self._calls = Calls(image)
         self._gates: dict[int, Gate] = {}
         self._tables: dict[int, int] = {}
         self._ran: set[int] = set()
@@ -35,7 +34,7 @@ class WrittenIdt:
         sites = list(self._sites())
         if not sites:
             return []
-        self._boot = Boot(self._image, self._decoder)
+        self._boot, self._calls = Boot(self._image, self._decoder), Calls(self._image)
         done = self._run_with_callers({self._calls.function(site) for site in sites}, CALLERS)
         for base, size in sorted(self._tables.items()):
             at = self._calls.references(base, min(size, WHOLE))
