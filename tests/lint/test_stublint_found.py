@@ -14,7 +14,7 @@ for module in ("unicorn", "capstone", "elftools"):
 
 from elf.symbols import binutil  # noqa: E402
 from lint import cli  # noqa: E402
-from lint.load import discovery, files, names  # noqa: E402
+from lint.load import discovery, files, mangling, names  # noqa: E402
 from linting import SOURCES, Report, Workbench  # noqa: E402
 
 SHAPES = {
@@ -165,14 +165,20 @@ def test_what_is_not_sure_is_named_with_its_guess(
     assert flags == ["--stub=1=thing1", "--stub=3=thing3"]
 
 
-def test_a_stub_by_its_readable_name(made: Made, capsys: pytest.CaptureFixture[str]) -> None:
-    """With or without c++filt."""
+@pytest.mark.parametrize("tool", ["c++filt", "nothing"])
+def test_a_stub_by_its_readable_name(
+    tool: str, made: Made, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of Rust's both manglings, with c++filt and without."""
+    if tool == "nothing":
+        monkeypatch.setattr(mangling, "FILTERS", ())
     rust = str(made.bench.compile("rust.S"))
-    for name in ("kernel::interrupts::page_fault_handler", "page_fault_handler"):
-        assert made.lint(rust, "--stub", f"0x80={name}").vectors == [3, 8, 14, 128]
+    for name in ("page_fault_handler", "double_fault_handler"):
+        for path in (f"kernel::interrupts::{name}", name):
+            assert made.lint(rust, "--stub", f"0x80={path}").vectors == [3, 8, 14, 128]
     misspelt = "14=kernel::interrupts::page_fault_handle"
     assert cli.main([rust, "--stub", misspelt]) == cli.CANNOT_RUN
-    assert "is it kernel::interrupts::page_fault_handler?" in capsys.readouterr().err
+    assert "is it kernel::interrupts::page_fault_handler" in capsys.readouterr().err
     assert cli.main([rust, "--stub", "256=page_fault_handler"]) == cli.CANNOT_RUN
     assert "a vector of 0 to 255" in capsys.readouterr().err
 

@@ -12,7 +12,7 @@ ITANIUM = re.compile(r"^_Z(N?)(?:[KVrRO]*)(?:St)?L?(?=\d)")
 LENGTH = re.compile(r"L?(\d+)")
 RUST_LENGTH = re.compile(r"\d+")
 RUST_HASH = re.compile(r"h[0-9a-f]{16}")
-RUST_HASH_AT_END = re.compile(r"::h[0-9a-f]{16}$")
+RUST_HASHES = re.compile(r"::h[0-9a-f]{16}$|\[[0-9a-f]{1,16}\]")
 CRATE_HASH = re.compile(r"Cs[0-9a-zA-Z]+_")
 PARAMETERS = re.compile(r"\(.*\)(?: const)?$")
 FILTERS = ("c++filt", "llvm-cxxfilt", "x86_64-linux-gnu-c++filt")
@@ -72,5 +72,5 @@ def demangled(names: list[str]) -> dict[str, str]:
     lines = done.stdout.splitlines()
     if done.returncode or len(lines) != len(mangled):
         return {name: readable(name) for name in mangled}
-    return {name: RUST_HASH_AT_END.sub("", PARAMETERS.sub("", line))
+    return {name: RUST_HASHES.sub("", PARAMETERS.sub("", line))
             for name, line in zip(mangled, lines)}  # fmt: skip
