@@ -1,6 +1,6 @@
 ; System-call entries that are right, chosen by one -D: LINUX (SWAPGS, a per-CPU slot, SYSRET or
-; IRETQ), MINIMAL (one CPU, no GS), IRETQ (returns by it alone), SYSENTER, INT80. A second -D breaks
-; them in one way.
+; IRETQ), MINIMAL (one CPU, no GS), IRETQ (by it alone), TWO_STACKS (leaves by another), SYSENTER,
+; and INT80. A second -D breaks them in one way.
 
         default rel
 
@@ -14,6 +14,7 @@ USER_CS         equ USER_BASE + 16
 SCRATCH         equ 0                   ; in what GS points to
 STACK           equ 8
 SAVED_RSP       equ 16
+LEAVING         equ 24
 
 IF              equ 0x200
 FLAGS           equ 0x47700             ; IF, DF, TF, AC, NT, and IOPL
@@ -243,6 +244,47 @@ syscall_entry:
         bug     NO_CLI, sti
         sound   NO_SWAPGS_OUT, swapgs
         iretq
+
+%elifdef DESIGN_TWO_STACKS              ; leaves by a stack of its own, under page-table isolation
+global syscall_entry:function
+syscall_entry:
+        swapgs
+        mov     [gs:SCRATCH], rsp
+        mov     rsp, cr3                ; no other register is free
+        and     rsp, ~0x1000
+        mov     cr3, rsp
+        mov     rsp, [gs:STACK]
+        push    qword [gs:SCRATCH]
+        push    r11
+        push    rcx
+        bug     MISALIGNED, push rax
+        push    rax
+        save
+        mov     rdi, rsp
+        call    do_syscall
+        restore
+        bug     MISALIGNED, add rsp, 8
+        add     rsp, 8
+        pop     rcx
+        unless_low_half .kill
+        pop     r11
+        mov     [gs:SCRATCH], rdi
+        mov     rdi, rsp
+        mov     rsp, [gs:LEAVING]
+        sound   RSP_LOST, push qword [rdi]
+        bug     RSP_LOST, push rdi
+        push    qword [gs:SCRATCH]
+        mov     rdi, cr3
+        or      rdi, 0x1000
+        mov     cr3, rdi
+        sound   RDI_LOST, pop rdi
+        bug     RDI_LOST, add rsp, 8
+        pop     rsp
+        swapgs
+        o64 sysret
+.kill:  call    kill_task
+.halt:  hlt
+        jmp     .halt
 
 %elifdef DESIGN_SYSENTER                ; RCX is the user's RSP, RDX his RIP: by agreement
 global sysenter_entry:function

@@ -34,7 +34,8 @@ from linting import KERNEL_C, Report, Workbench  # noqa: E402
 
 HANDLERS = "--pattern", "isr%d"
 LINUX_ABI = "--abi", "linux"
-DESIGNS = {"LINUX": SYSCALL, "MINIMAL": SYSCALL, "IRETQ": SYSCALL, "SYSENTER": SYSENTER}
+DESIGNS = {"LINUX": SYSCALL, "MINIMAL": SYSCALL, "IRETQ": SYSCALL, "TWO_STACKS": SYSCALL,
+           "SYSENTER": SYSENTER}  # fmt: skip
 
 
 @pytest.fixture
@@ -86,7 +87,7 @@ BUGS = (
     Bug("syscall-rflags-lost", "R11_CLEARED", BY_SYSCALL),
     Bug("syscall-rflags-lost", "R11_LOST", ("MINIMAL",)),
     Bug("syscall-rflags-lost", "R11_IOPL", ("LINUX",)),
-    Bug("syscall-rsp-lost", "RSP_LOST", BY_SYSCALL),
+    Bug("syscall-rsp-lost", "RSP_LOST", (*BY_SYSCALL, "TWO_STACKS")),
     Bug("sysret-not-canonical", "UNCHECKED", BY_SYSRET),
     Bug("sysret-not-canonical", "CHECKED_EARLY", ("LINUX",)),
     Bug("sysret-operand-size", "SYSRET_32", BY_SYSRET),

@@ -34,6 +34,9 @@ NOT_CANONICAL = 1 << 47
 # What a second system call on the same CPU keeps where the first one did.
 ANOTHERS = 0x5EC07D5EC07D5EC0
 
+# Between the kernel's stacks, if it has several.
+DISTANCE = 0x1000
+
 # The library would single-step.
 NEVER_RUN = RFLAGS_TF
 
@@ -89,6 +92,7 @@ class SystemCallRunner(Runner):
             self._interrupted_at(variant.moment)
             super()._deliver()
             return
+        self._stacks: dict[int, int] = {}  # by where RSP was loaded from
         self._prepare(variant)
         super()._deliver()
         values, cpu = self._trace.values, self._cpu
@@ -141,7 +145,8 @@ class SystemCallRunner(Runner):
         if source.type == x86.X86_OP_REG:
             name = instruction.detail.reg_name(source.reg)
             if not self._is_known(registers[name]):
-                registers[name] = self._given_by_c(registers[name]) or self._top(registers[name])
+                value = registers[name]
+                registers[name] = self._given_by_c(value) or self._top(value, value)
                 self._cpu.set_registers(registers, rflags)
             return None
         if source.type == x86.X86_OP_MEM and instruction.mnemonic != "lea":
@@ -149,16 +154,18 @@ class SystemCallRunner(Runner):
             value = self._cpu.read_int(address)
             if value is not None and self._is_known(value):
                 return None
-            if self._cpu.store(address, self._top(value or 0).to_bytes(8, "little")):
+            top = self._top(address, value or 0)
+            if self._cpu.store(address, top.to_bytes(8, "little")):
                 return None
-            value = value or 0
-        elif instruction.mnemonic == "lea":
+            self._cpu.set_registers({**registers, "rsp": top}, rflags)
+            return instruction.end
+        if instruction.mnemonic == "lea":
             value = self._decoder.memory_address(instruction, registers)
         else:
             value = source.imm % WORD
         if self._is_known(value):
             return None
-        self._cpu.set_registers({**registers, "rsp": self._top(value)}, rflags)
+        self._cpu.set_registers({**registers, "rsp": self._top(value, value)}, rflags)
         return instruction.end
 
     def _given_by_c(self, value: int) -> int | None:
@@ -184,9 +191,11 @@ class SystemCallRunner(Runner):
     def _is_known(self, value: int) -> bool:
         return value == ANOTHERS or is_user_stack(value) or self.is_stack(value)
 
-    def _top(self, value: int) -> int:
-        """Return the top of the stack, which is as well aligned as @value."""
-        return self._trace.values.top - (-value % 16)
+    def _top(self, source: int, value: int) -> int:
+        """Return the top of the stack that @source stands for, which is as well aligned as
+        @value. There may be several: one to leave by, under page-table isolation."""
+        number = self._stacks.setdefault(source, len(self._stacks))
+        return self._trace.values.top - number * DISTANCE - (-value % 16)
 
     def _return_from_c(self, moment: Moment) -> None:
         variant, values = self._trace.variant, self._trace.values
