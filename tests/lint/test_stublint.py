@@ -120,7 +120,7 @@ def test_our_kernel_is_clean(what: str, lint: Lint) -> None:
 
 def test_our_running_kernel_is_clean(lint: Lint, iso: str) -> None:
     """Without any symbol: gates, IST stacks and stubs as the CPU has them."""
-    report = lint("--boot", iso)
+    report = lint("--boot", iso, "--after", 60)
     assert (report.status, report.rules()) == (cli.CLEAN, set())
 
 

@@ -90,9 +90,11 @@ class EndChecks(Checks):
         )
 
     def _end_misaligned(self, moment: Moment, value: int) -> Iterator[Finding]:
+        align = 64 if self.mnemonic(moment.pc).startswith("x") else 16  # XSAVE, XRSTOR
         yield self.finding(
             "operand-misaligned",
-            f"`{self.text(moment.pc)}` is executed with its operand at mod 16 = {value % 16}",
+            f"`{self.text(moment.pc)}` is executed with its operand at mod {align} ="
+            f" {value % align}",
             moment,
         )
 

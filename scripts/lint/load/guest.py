@@ -10,7 +10,14 @@ from contextlib import contextmanager
 
 from lint.architecture import GATE_SIZE, PAGE_SIZE, VECTOR_COUNT
 from lint.checks.contract import USUAL_SELECTORS
-from lint.checks.gates import Gate, SystemTables, check_gates, entries_of, parse_idt
+from lint.checks.gates import (
+    Gate,
+    SystemTables,
+    check_gates,
+    entries_of,
+    gates_in,
+    parse_idt,
+)
 from lint.errors import CannotRun
 from lint.load import system_calls, vmstate
 from lint.load.files import load_image
@@ -127,7 +134,8 @@ def load_guest(options: argparse.Namespace) -> Iterator[Source]:
 
 
 def _wait_for_idt(running: Running, seconds: float) -> None:
-    """Wait until the kernel is in long mode with an IDT that no longer changes."""
+    """Wait until the kernel is in long mode with gates in its IDT, which no longer changes. Before
+    that IDTR leads to the firmware's vectors, which do not change either."""
     end, same, before = time.monotonic() + max(seconds, 0.1), 0, None
     while same < SETTLED and time.monotonic() < end:
         time.sleep(POLL)
@@ -138,6 +146,8 @@ def _wait_for_idt(running: Running, seconds: float) -> None:
             base, limit = state.idt
             size = min(limit + 1, VECTOR_COUNT * GATE_SIZE)
             now = _read(running, _walker(running, state), base, size)
+            if now is not None and not any(gate.present for gate in gates_in(now)):
+                now = None
         same = same + 1 if now is not None and now == before else 0
         before = now
 
