@@ -1,4 +1,4 @@
-"""A headless Chromium that looks at the explorer's page. Use chromium(): it never outlives its block."""
+"""A headless Chromium that looks at the explorer's page. Use chromium(): it outlives no block."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ class Browser:
     def size(self, name: str) -> None:
         """Make the window that of SIZES."""
         width, height = SIZES[name]
-        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < NARROW}
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1}
+        metrics["mobile"] = width < NARROW
         self._command("Emulation.setDeviceMetricsOverride", metrics)
 
     def prefer(self, theme: str = "light", motion: str = "no-preference", media: str = "") -> None:
@@ -46,8 +47,9 @@ class Browser:
     def open(self, page: Path, address: str = "", visited: bool = True) -> None:
         """Load @page anew, at @address; @visited if whoever looks has seen the story."""
         self.driver.get("about:blank")
-        script = f"try {{ localStorage.clear(); {visited and 'localStorage.setItem' or 'void'}('barestub.story', 'seen') }} catch {{}}"
-        added = self._command("Page.addScriptToEvaluateOnNewDocument", {"source": script})
+        keep = "localStorage.setItem('barestub.story', 'seen')" if visited else ""
+        script = {"source": f"try {{ localStorage.clear(); {keep} }} catch {{}}"}
+        added = self._command("Page.addScriptToEvaluateOnNewDocument", script)
         self.driver.get(page.resolve().as_uri() + address)
         self._command("Page.removeScriptToEvaluateOnNewDocument", added)
         self.wait(READY)
@@ -99,7 +101,7 @@ const go = async (address) => {
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """A Browser with a profile of its own, which is gone afterwards. Selenium is asked for here, for
+    """A Browser with a profile of its own, which is gone afterwards. Selenium is asked for here, as
     tests must be found where it is not."""
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service

@@ -12,7 +12,7 @@ from pathlib import Path
 IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.js";\n', re.MULTILINE)
 RENAMED = re.compile(r"(\w+) as (\w+)")
 EXPORT = re.compile(r"^export (?=(?:async )?(?:function|const|let|class) )", re.MULTILINE)
-TOP_LEVEL = re.compile(r"^(?:async )?(?:function|const|let|class) (?:\[[^]]*\]|(\w+))", re.MULTILINE)
+TOP_LEVEL = re.compile(r"^(?:async )?(?:function|const|let|class) (\w+)", re.MULTILINE)
 
 
 def joined(main: Path) -> str:
@@ -24,7 +24,7 @@ def joined(main: Path) -> str:
     parts = []
     for module in order:
         text = EXPORT.sub("", _without_imports(module))
-        for name in filter(None, TOP_LEVEL.findall(text)):
+        for name in TOP_LEVEL.findall(text):
             if owner := owners.get(name):
                 raise ValueError(f"{module.name} and {owner} both have a top-level {name}")
             owners[name] = module.name
@@ -42,6 +42,7 @@ def _visit(module: Path, order: list[Path]) -> None:
 
 def _without_imports(module: Path) -> str:
     text = module.read_text()
-    if renamed := [match[0] for part in IMPORT.finditer(text) for match in RENAMED.finditer(part[0])]:
-        raise ValueError(f"{module.name}: an import may not be renamed: {', '.join(renamed)}")
+    imports = "".join(match[0] for match in IMPORT.finditer(text))
+    if renamed := RENAMED.search(imports):
+        raise ValueError(f"{module.name}: an import may not be renamed: {renamed[0]}")
     return IMPORT.sub("", text)

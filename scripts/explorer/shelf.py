@@ -21,6 +21,7 @@ INDEXED = (
     "name", "group", "summary", "vector", "mnemonic", "title", "class", "ring", "error", "stack",
     "expects", "healthy",
 )  # fmt: skip
+VECTORS = 256
 GROUPS = ("fault", "bug", "compiler", "foreign")
 
 Json = dict[str, Any]
@@ -39,12 +40,14 @@ def read(folder: Path) -> Iterator[Json]:
             else:
                 yield recording
         except ValueError as error:
-            yield {"name": file.stem, "group": "fault", "problem": f"{file.name} is no JSON: {error}"}
+            problem = f"{file.name} is no JSON: {error}"
+            yield {"name": file.stem, "group": "fault", "problem": problem}
 
 
 def _missing(index: Path) -> Iterator[Json]:
     for row in json.loads(index.read_text())["missing"]:
-        yield {"name": row["name"], "group": row["group"], "summary": row["summary"], "problem": row["why"]}
+        kept = {name: row[name] for name in ("name", "group", "summary")}
+        yield kept | {"problem": row["why"]}
 
 
 def _problem(recording: Any) -> str:
@@ -67,9 +70,14 @@ def shelve(recordings: list[Json]) -> tuple[list[Json], dict[str, Json]]:
             row = {key: recording[key] for key in INDEXED if key in recording}
             rows.append(row | {"chunk": name, "length": len(recording["steps"])})
     rows += [recording for recording in recordings if "problem" in recording]
-    order = {group: number for number, group in enumerate(GROUPS)}
-    rows.sort(key=lambda row: (order.get(row["group"], len(order)), row.get("vector", 256), row["name"]))
+    rows.sort(key=_place)
     return rows, chunks
+
+
+def _place(row: Json) -> tuple[int, int, str]:
+    """Where @row stands in the list of traps."""
+    group = GROUPS.index(row["group"]) if row["group"] in GROUPS else len(GROUPS)
+    return group, row.get("vector", VECTORS), row["name"]
 
 
 def _grouped(recordings: list[Json]) -> Iterator[tuple[str, list[Json]]]:
@@ -78,7 +86,7 @@ def _grouped(recordings: list[Json]) -> Iterator[tuple[str, list[Json]]]:
     rest = [recording for recording in recordings if recording["name"] != FIRST]
     for group in dict.fromkeys(recording["group"] for recording in rest):
         members = [recording for recording in rest if recording["group"] == group]
-        members.sort(key=lambda recording: (recording.get("vector", 256), recording["name"]))
+        members.sort(key=lambda recording: (recording.get("vector", VECTORS), recording["name"]))
         for start in range(0, len(members), CHUNK):
             yield f"{group}-{start // CHUNK}", members[start : start + CHUNK]
 

@@ -1,5 +1,5 @@
-"""What the page shows beside the recordings, read from where the repository keeps it: the vectors and
-the architecture's constants, the table of truth, the bug museum, the bench's figures, the sources."""
+"""What the page shows beside the recordings, read from where the repository keeps it: the vectors,
+the constants, the table of truth, the bug museum, the bench's figures, the sources."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Json = dict[str, Any]
 
 # Name, field IST of the gates that lead there, its limits in kernel/cpu/layout.def, who takes it.
 STACKS = (
-    ("The kernel's stack", 0, "KERNEL_STACK", "Ring 0 stays on it; from ring 3 the CPU takes it from TSS.RSP0."),
+    ("The kernel's stack", 0, "KERNEL_STACK", "Ring 0 stays on it; ring 3 comes by TSS.RSP0."),
     ("The double fault's", 1, "DF_STACK", "For the kernel's stack may be full, or RSP lost."),
     ("The machine check's", 2, "MC_STACK", "For it may come anywhere, at any time."),
 )  # fmt: skip
@@ -34,7 +34,7 @@ PREFIXES = ("RFLAGS_", "PF_", "ERROR_", "CP_", "DR6_", "SELECTOR_")
 
 
 def constants() -> Json:
-    """The bits that the page takes apart, as decimal text: they exceed what JavaScript counts in."""
+    """The bits that the page takes apart, as decimal text, which JavaScript takes for any size."""
     return {k: str(v) for k, v in manuals.CONSTANTS.items() if k.startswith(PREFIXES)}
 
 
@@ -83,11 +83,15 @@ def truth() -> Json:
             "case": entry.name,
             "summary": entry.summary,
             "due": due.get(entry.name, "?"),
-            "results": {c.file.stem: c.results[entry.name] for c in columns if entry.name in c.results},
+            "results": _results(columns, entry.name),
         }
         for entry in sorted(found(), key=lambda entry: entry.name)
     ]
     return {"machines": machines, "cases": cases}
+
+
+def _results(columns: list[recorded.Column], case: str) -> Json:
+    return {each.file.stem: each.results[case] for each in columns if case in each.results}
 
 
 def museum() -> Json:
@@ -122,7 +126,7 @@ def _text(name: str) -> str | None:
 
 
 def _patched(bug: Bug) -> Json:
-    """The files that @bug changes, as it leaves them, with the numbers of the lines that it has new."""
+    """The files that @bug changes, as it leaves them, with the numbers of the new lines."""
     names = [line[6:] for line in bug.diff.splitlines() if line.startswith("+++ b/")]
     with tempfile.TemporaryDirectory() as scratch:
         for name in names:
@@ -131,16 +135,16 @@ def _patched(bug: Bug) -> Json:
             copy.write_text((ROOT / name).read_text())
         command = ["patch", "-p1", "-s", "-f", "-N", "--no-backup-if-mismatch", "-i", str(bug.path)]
         subprocess.run(command, cwd=scratch, check=True, capture_output=True)
-        return {name: _marked((ROOT / name).read_text(), Path(scratch, name).read_text()) for name in names}
+        return {name: _marked(ROOT / name, Path(scratch, name)) for name in names}
 
 
-def _marked(before: str, after: str) -> Json:
-    """@after, and which of its lines are new, or stand where some of @before's are gone."""
-    old, new = before.splitlines(), after.splitlines()
+def _marked(before: Path, after: Path) -> Json:
+    """@after's text, and which of its lines are new, or stand where some of @before's are gone."""
+    old, new = before.read_text().splitlines(), after.read_text().splitlines()
     lines: set[int] = set()
     for tag, _, _, start, end in difflib.SequenceMatcher(None, old, new, False).get_opcodes():
         if tag in ("replace", "insert"):
             lines.update(range(start + 1, end + 1))
         elif tag == "delete":
             lines.add(min(start + 1, len(new)))
-    return {"text": after, "lines": sorted(lines)}
+    return {"text": after.read_text(), "lines": sorted(lines)}

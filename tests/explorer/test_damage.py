@@ -23,7 +23,8 @@ def said(browser: Browser) -> str:
 
 def is_alive(browser: Browser) -> bool:
     """Whether there is something to look at, and a way on."""
-    return browser.run("return document.querySelector('main').innerText.trim() !== '' && document.querySelectorAll('nav a').length > 0")
+    words = browser.run("return document.querySelector('main').innerText.trim()")
+    return bool(words) and browser.run("return document.querySelectorAll('nav a').length > 0")
 
 
 def without(name: str) -> Callable[[str], str]:
@@ -39,7 +40,8 @@ def test_a_damaged_recording(browser: Browser, changed: Make) -> None:
     browser.open(changed(damaged("first")), "#/trap/pf-write-readonly/0")
     assert "damaged" in said(browser) and is_alive(browser)
     browser.go("#/trap/ud-ud2/1")
-    assert said(browser) == "" and browser.run("return document.querySelector('.instruction') !== null")
+    assert said(browser) == ""
+    assert browser.run("return document.querySelector('.instruction').innerText")
 
 
 def test_a_missing_recording(browser: Browser, changed: Make) -> None:
@@ -70,7 +72,10 @@ def test_a_recording_of_another_kind(
     """As if whoever made the page had known it, and the page does not."""
     recording = json.loads((traces / "ud-ud2.json").read_text()) | {"name": "pf-write-readonly"}
     packed = {"code": [], "recordings": {"pf-write-readonly": recording | {"code": []} | change}}
-    edit = lambda text: without("first")(text).replace("</body>", pack.chunk("first", packed) + "</body>")  # noqa: E731
+
+    def edit(text: str) -> str:
+        return without("first")(text).replace("</body>", pack.chunk("first", packed) + "</body>")
+
     browser.open(changed(edit), "#/trap/pf-write-readonly/0")
     assert words in said(browser) and is_alive(browser)
 
@@ -87,7 +92,8 @@ def test_what_the_packer_cannot_read_is_listed_with_its_reason(
     page.write_text(pack.page(tmp_path, tmp_path))
     browser.open(page, "#/trap/pf-write-readonly/1")
     assert said(browser) == ""
-    for name, words in {"broken": "no JSON", "empty": "no JSON", "list": "no recording", "newer": "format 9"}.items():
+    reasons = {"broken": "no JSON", "empty": "no JSON", "list": "no recording", "newer": "format 9"}
+    for name, words in reasons.items():
         browser.go(f"#/trap/{name}/0")
         assert words in said(browser) and is_alive(browser), name
 

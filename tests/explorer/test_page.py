@@ -34,9 +34,14 @@ def click(browser: Browser, selector: str) -> None:
     browser.run("document.querySelector(arguments[0]).click(); return settled()", selector)
 
 
+PRESS = """
+const event = new KeyboardEvent('keydown', { key: arguments[0], bubbles: true, cancelable: true });
+(document.activeElement ?? document.body).dispatchEvent(event);
+"""
+
+
 def press(browser: Browser, key: str) -> None:
-    script = "(document.activeElement ?? document.body).dispatchEvent(new KeyboardEvent('keydown', {key: arguments[0], bubbles: true, cancelable: true}))"
-    browser.run(script, key)
+    browser.run(PRESS, key)
 
 
 def address(browser: Browser) -> str:
@@ -122,7 +127,10 @@ def test_every_state_has_a_link(browser: Browser, page: Path) -> None:
         assert text(browser, "h1")
 
 
-@pytest.mark.parametrize("bad", ["#/trap/no-such/3", "#/nowhere", "#/trap/%E0/1", "#/trap/ud-ud2/x"])
+BAD_LINKS = ("#/trap/no-such/3", "#/nowhere", "#/trap/%E0/1", "#/trap/ud-ud2/x")
+
+
+@pytest.mark.parametrize("bad", BAD_LINKS)
 def test_a_bad_link_is_answered(browser: Browser, page: Path, bad: str) -> None:
     browser.open(page, bad)
     if bad.endswith("x"):
@@ -161,6 +169,9 @@ return rows;
 """
 
 
+HREFS = "return [...document.querySelectorAll('.why a')].map((a) => a.getAttribute('href'))"
+
+
 def test_duties_light_up(browser: Browser, page: Path) -> None:
     """Each of the six can be gone to, is then lit, and has its reasons with two links."""
     browser.open(page, HOME)
@@ -170,7 +181,7 @@ def test_duties_light_up(browser: Browser, page: Path) -> None:
         click(browser, f".lamp:nth-of-type({number + 1})")
         assert texts(browser, ".lamp.lit") == [name]
         assert text(browser, ".why strong").strip() == f"{name}."
-        manual, bug = browser.run("return [...document.querySelectorAll('.why a')].map((a) => a.getAttribute('href'))")
+        manual, bug = browser.run(HREFS)
         assert manual.startswith("https://")
         assert bug.split("/")[2] in {each.name for each in bugs()}
 
@@ -187,12 +198,14 @@ def decoded(browser: Browser, button: str, event: str = "focus") -> dict[str, st
 
 def register(name: str) -> str:
     rows = "[...document.querySelectorAll('.register')]"
-    return f"{rows}.find((r) => r.querySelector('dt').textContent === '{name}').querySelector('.bits')"
+    is_it = f"(r) => r.querySelector('dt').textContent === '{name}'"
+    return f"{rows}.find({is_it}).querySelector('.bits')"
 
 
 def slot(name: str) -> str:
     rows = "[...document.querySelectorAll('.slot')]"
-    return f"{rows}.find((r) => r.querySelector('.name')?.textContent === '{name}').querySelector('.bits')"
+    is_it = f"(r) => r.querySelector('.name')?.textContent === '{name}'"
+    return f"{rows}.find({is_it}).querySelector('.bits')"
 
 
 def bits(prefix: str, value: int) -> set[str]:
@@ -210,7 +223,8 @@ def test_bits_are_decoded_on_hover_and_focus(
     for event in ("mouseenter", "focus"):
         found = decoded(browser, register("rflags"), event)
         assert found.keys() == bits("RFLAGS_", int(registers["rflags"], 16))
-    assert decoded(browser, register("dr6")).keys() == bits("DR6_", int(registers["dr6"], 16)) - {"INIT"}
+    dr6 = bits("DR6_", int(registers["dr6"], 16)) - {"INIT"}
+    assert decoded(browser, register("dr6")).keys() == dr6
     assert decoded(browser, slot("error code")).keys() == bits("PF_", int(recording["error"], 16))
     assert decoded(browser, slot("cs"))["name"] == "SELECTOR_KERNEL_CODE"
     assert decoded(browser, register("ss"))["index"].startswith(f"{int(registers['ss'], 16) >> 3},")
@@ -304,14 +318,17 @@ def test_print(browser: Browser, page: Path) -> None:
     """On paper nothing can be pressed, and no slot is cut off."""
     browser.open(page, "#/trap/pf-write-readonly/30")
     browser.prefer(media="print")
-    assert browser.run("return getComputedStyle(document.querySelector('.transport')).display") == "none"
-    assert browser.run("const s = document.querySelector('.stack .scroll'); return s.scrollHeight <= s.clientHeight + 1")
+    transport = "return getComputedStyle(document.querySelector('.transport')).display"
+    assert browser.run(transport) == "none"
+    scroll = "const scroll = document.querySelector('.stack .scroll');"
+    assert browser.run(f"{scroll} return scroll.scrollHeight <= scroll.clientHeight + 1")
 
 
 AXE_RUN = """
 const [rules, done] = arguments;
+const words = (rule, node) => `${rule.id}: ${node.html.slice(0, 120)} ${node.failureSummary}`;
 axe.run(document, { runOnly: rules, resultTypes: ['violations'] }).then(({ violations }) =>
-    done(violations.flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.html.slice(0, 120)} ${n.failureSummary}`))));
+    done(violations.flatMap((rule) => rule.nodes.map((node) => words(rule, node)))));
 """
 
 
@@ -359,8 +376,8 @@ def test_the_table_of_truth_is_filtered(browser: Browser, page: Path) -> None:
     browser.go("#/truth?what=differs&who=qemu-7.2")
     differing = texts(browser, ".truth tbody tr td:nth-child(3)")
     assert 0 < len(differing) < everything
-    record = (ROOT / "tests" / "truth" / "qemu-7.2.txt").read_text()
-    assert len(differing) == sum(": wrong" in line or ": unsafe" in line for line in record.splitlines())
+    record = (ROOT / "tests" / "truth" / "qemu-7.2.txt").read_text().splitlines()
+    assert len(differing) == sum(": wrong" in line or ": unsafe" in line for line in record)
 
 
 def test_pictures_are_kept(browser: Browser, page: Path) -> None:

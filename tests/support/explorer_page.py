@@ -1,4 +1,4 @@
-"""The fixtures of tests/explorer/: a page of a dozen recordings, and one browser that looks at it."""
+"""The fixtures of tests/explorer/: a page of a dozen recordings, and a browser that looks at it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SAMPLE = (
 
 @pytest.fixture(scope="session")
 def traces(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the recordings: TRACES, or the sample, which the workers of pytest-xdist share."""
+    """The folder of the recordings: TRACES, or the sample, which pytest-xdist's workers share."""
     if folder := os.environ.get("TRACES"):
         return Path(folder)
     from explorer.recorder import Shelf

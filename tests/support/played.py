@@ -1,5 +1,5 @@
-"""What the explorer's page must show of a recording at each step, worked out from the JSON alone; and
-what it does show."""
+"""What the explorer's page must show of a recording at each step, worked out from the JSON alone;
+and what it does show."""
 
 from __future__ import annotations
 
@@ -10,21 +10,23 @@ Json = dict[str, Any]
 
 CHUNK = 200  # steps that are read at once
 
-# Goes on by the arrow key and reads the page before each step: [registers, slots, the address that RSP is
-# marked at, the step's words, file and line, the line's text].
+# Goes on by the arrow key and reads the page before each step: [registers, slots, the address that
+# RSP is marked at, the step's words, file and line, the line's text].
 READ = """
 const text = (element) => element?.textContent ?? null;
 const read = () => {
     const registers = {};
-    for (const row of document.querySelectorAll('.register:not([hidden])'))
-        registers[text(row.querySelector('dt'))] = text(row.querySelector('dd .bits') ?? row.querySelector('dd').firstChild);
+    for (const row of document.querySelectorAll('.register:not([hidden])')) {
+        const cell = row.querySelector('dd');
+        const value = cell.querySelector('.bits') ?? cell.firstChild;
+        registers[text(row.querySelector('dt'))] = text(value);
+    }
     const slots = {};
     for (const row of document.querySelectorAll('.slot:not(.empty)'))
         slots[text(row.querySelector('.address'))] = [
             text(row.querySelector('.value')), text(row.querySelector('.name')), row.dataset.who];
-    return [registers, slots, text(document.querySelector('.at-rsp .address')),
-            text(document.querySelector('.instruction')), text(document.querySelector('.source .where')),
-            text(document.querySelector('.lines .current'))];
+    const others = ['.at-rsp .address', '.instruction', '.source .where', '.lines .current'];
+    return [registers, slots, ...others.map((selector) => text(document.querySelector(selector)))];
 };
 const states = [];
 for (let k = 0; k < arguments[0]; k++) {

@@ -6,16 +6,19 @@ import { heading } from "./table.js";
 const KEYS = {
     "→ or j": "one step on",
     "← or k": "one step back",
-    "Space": "play, and pause",
+    Space: "play, and pause",
     "Home, End": "to the first, to the last step",
-    "Escape": "close a hint or a list",
+    Escape: "close a hint or a list",
 };
 
 export function aboutTab(index, startStory) {
     const count = (group) => index.recordings.filter((entry) => entry.group === group).length;
     const steps = index.recordings.reduce((sum, entry) => sum + (entry.length ?? 0), 0);
     return [
-        heading("About", "How does a CPU interrupt become a C function call, and how does the interrupted program then go on with every register as it was? Barestub is an x86-64 kernel that does just that, by hand and in the open."),
+        heading(
+            "About",
+            "How does a CPU interrupt become a C function call, and how does the interrupted program then go on with every register as it was? Barestub is an x86-64 kernel that does just that, by hand and in the open.",
+        ),
         el(
             "div",
             { class: "columns" },
@@ -23,13 +26,52 @@ export function aboutTab(index, startStory) {
                 "section",
                 {},
                 el("h2", {}, "Nothing here is drawn by hand"),
-                el("p", {}, `Each trap was raised in the running kernel and single-stepped: ${count("fault")} cases of the catalogue, ${count("bug")} broken kernels, ${steps.toLocaleString("en")} steps. What the page shows of a step was read from the machine at that step.`),
+                el(
+                    "p",
+                    {},
+                    `Each trap was raised in the running kernel and single-stepped: ${count("fault")} cases of the catalogue, ${count("bug")} broken kernels, ${steps.toLocaleString("en")} steps. What the page shows of a step was read from the machine at that step.`,
+                ),
                 el("p", {}, `Recorded with ${index.machine}, of ${index.kernel}.`),
-                el("p", {}, el("code", {}, "make explore"), " records all of it anew and writes this page, one file that needs no network."),
-                el("button", { type: "button", class: "primary", onclick: startStory }, "The story of one page fault"),
+                el(
+                    "p",
+                    {},
+                    el("code", {}, "make explore"),
+                    " records all of it anew and writes this page, one file that needs no network.",
+                ),
+                el(
+                    "button",
+                    { type: "button", class: "primary", onclick: startStory },
+                    "The story of one page fault",
+                ),
             ),
-            el("section", {}, el("h2", {}, "Keys"), el("dl", { class: "keys" }, Object.entries(KEYS).map(([key, does]) => el("div", {}, el("dt", {}, key), el("dd", {}, does)))), el("p", { class: "sub" }, "The letters can be switched off above, for those whose speech or switch device types them.")),
-            el("section", {}, el("h2", {}, "The words"), el("p", {}, "“SDM” is Intel’s Software Developer’s Manual, numbered as up to 2022; “ABI” is the System V ABI for x86-64. A gate is an entry of the IDT, a stub the first code behind it, the frame what the CPU pushed."), el("p", {}, "Barestub is under the MIT license.")),
+            el(
+                "section",
+                {},
+                el("h2", {}, "Keys"),
+                el(
+                    "dl",
+                    { class: "keys" },
+                    Object.entries(KEYS).map(([key, does]) =>
+                        el("div", {}, el("dt", {}, key), el("dd", {}, does)),
+                    ),
+                ),
+                el(
+                    "p",
+                    { class: "sub" },
+                    "The letters can be switched off above, for those whose speech or switch device types them.",
+                ),
+            ),
+            el(
+                "section",
+                {},
+                el("h2", {}, "The words"),
+                el(
+                    "p",
+                    {},
+                    "“SDM” is Intel’s Software Developer’s Manual, numbered as up to 2022; “ABI” is the System V ABI for x86-64. A gate is an entry of the IDT, a stub the first code behind it, the frame what the CPU pushed.",
+                ),
+                el("p", {}, "Barestub is under the MIT license."),
+            ),
         ),
     ];
 }

@@ -5,8 +5,8 @@ import { actor, dutyOf } from "./recording.js";
 const LIMIT = 6_000_000; // cells of the table; beyond it the recordings go step by step
 
 /**
- * The rows of the comparison: pairs of a step of @left and of @right, -1 where one has none. They are
- * a longest common subsequence of what the steps do, whatever the addresses and numbers.
+ * The rows of the comparison: pairs of a step of @left and of @right, -1 where one has none. They
+ * are a longest common subsequence of what the steps do, whatever the addresses and numbers.
  */
 export function align(left, right) {
     const a = left.steps.map(essence);
@@ -24,7 +24,10 @@ export function align(left, right) {
     let [i, j] = [0, 0];
     while (i < a.length || j < b.length) {
         if (i < a.length && j < b.length && a[i] === b[j]) rows.push([i++, j++]);
-        else if (j >= b.length || (i < a.length && common[(i + 1) * width + j] >= common[i * width + j + 1]))
+        else if (
+            j >= b.length ||
+            (i < a.length && common[(i + 1) * width + j] >= common[i * width + j + 1])
+        )
             rows.push([i++, -1]);
         else rows.push([-1, j++]);
     }
@@ -32,7 +35,10 @@ export function align(left, right) {
 }
 
 function inStep(left, right) {
-    return Array.from({ length: Math.max(left, right) }, (_, i) => [i < left ? i : -1, i < right ? i : -1]);
+    return Array.from({ length: Math.max(left, right) }, (_, i) => [
+        i < left ? i : -1,
+        i < right ? i : -1,
+    ]);
 }
 
 /** What @step does, without its numbers. */
@@ -42,7 +48,11 @@ function essence(step) {
     const text = (step.code?.text ?? "").replace(/\b(0x)?[0-9a-f]{2,}\b|\b\d+\b|<.*>/g, "#");
     const who = actor(step);
     if (who === "program") return "the program";
-    return dutyOf(step) ? `${dutyOf(step)} ${text}` : text.startsWith("endbr") ? "arrival" : `${who} ${text}`;
+    return dutyOf(step)
+        ? `${dutyOf(step)} ${text}`
+        : text.startsWith("endbr")
+          ? "arrival"
+          : `${who} ${text}`;
 }
 
 /** The state of each side before row @k: how many of its steps lie above. */

@@ -12,10 +12,15 @@ export function companions(entry, entries) {
     const bugs = others.filter((other) => other.group === "bug" && other.healthy === entry.name);
     const lists = {
         [hasCode(entry) ? "without an error code" : "with an error code"]: plainest(
-            faults.filter((other) => hasCode(other) !== hasCode(entry) && other.ring === entry.ring && !isIst(other)),
+            faults.filter(
+                (other) =>
+                    hasCode(other) !== hasCode(entry) && other.ring === entry.ring && !isIst(other),
+            ),
         ),
         [entry.ring === 0 ? "from ring 3" : "from ring 0"]: plainest(
-            faults.filter((other) => other.ring !== entry.ring && hasCode(other) === hasCode(entry)),
+            faults.filter(
+                (other) => other.ring !== entry.ring && hasCode(other) === hasCode(entry),
+            ),
             entry.mnemonic,
         ),
         [isIst(entry) ? "on the kernel's stack" : "on an IST stack"]: plainest(
@@ -29,6 +34,8 @@ export function companions(entry, entries) {
 }
 
 function plainest(found, mnemonic = null) {
-    const rank = (entry) => (entry.mnemonic === mnemonic ? 0 : 10) + (PLAIN.includes(entry.name) ? PLAIN.indexOf(entry.name) - 8 : 0);
+    const rank = (entry) =>
+        (entry.mnemonic === mnemonic ? 0 : 10) +
+        (PLAIN.includes(entry.name) ? PLAIN.indexOf(entry.name) - 8 : 0);
     return found.toSorted((a, b) => rank(a) - rank(b)).slice(0, 1);
 }

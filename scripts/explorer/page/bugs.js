@@ -7,13 +7,26 @@ import { heading } from "./table.js";
 
 export async function bugsTab(route, entries) {
     const { groups, bugs } = await chunk("bugs");
-    const played = new Map(entries.filter((entry) => entry.group === "bug").map((entry) => [entry.name, entry]));
+    const played = new Map(
+        entries.filter((entry) => entry.group === "bug").map((entry) => [entry.name, entry]),
+    );
     const parts = Object.entries(groups).map(([group, title]) => [
         el("h2", {}, title),
-        el("div", { class: "bugs" }, bugs.filter((bug) => bug.group === group).map((bug) => card(bug, played.get(bug.name), route.item))),
+        el(
+            "div",
+            { class: "bugs" },
+            bugs
+                .filter((bug) => bug.group === group)
+                .map((bug) => card(bug, played.get(bug.name), route.item)),
+        ),
     ]);
     return [
-        heading("Bugs", `${bugs.length} classic mistakes of the interrupt path. Each is a patch in tests/bugs/ that the tests must find; `, el("code", {}, "make break BUG=NAME"), " boots the kernel with it."),
+        heading(
+            "Bugs",
+            `${bugs.length} classic mistakes of the interrupt path. Each is a patch in tests/bugs/ that the tests must find; `,
+            el("code", {}, "make break BUG=NAME"),
+            " boots the kernel with it.",
+        ),
         ...parts.flat(),
     ];
 }
@@ -26,8 +39,28 @@ function card(bug, entry, item) {
         el("p", { class: "mistake-text" }, capital(bug.mistake), "."),
         el("p", {}, bug.machine),
         el("p", { class: "sub" }, bug.duty),
-        el("details", { open: bug.name === item }, el("summary", {}, "The mistake"), el("pre", { class: "diff scroll", tabindex: 0, role: "region", "aria-label": `The mistake of ${bug.name}` }, bug.diff.split("\n").map(diffLine))),
-        entry ? el("a", { class: "button", href: trapAddress(bug.name, 0, entry.healthy) }, "Play it beside the healthy kernel") : el("p", { class: "sub mono" }, `make break BUG=${bug.name}`),
+        el(
+            "details",
+            { open: bug.name === item },
+            el("summary", {}, "The mistake"),
+            el(
+                "pre",
+                {
+                    class: "diff scroll",
+                    tabindex: 0,
+                    role: "region",
+                    "aria-label": `The mistake of ${bug.name}`,
+                },
+                bug.diff.split("\n").map(diffLine),
+            ),
+        ),
+        entry
+            ? el(
+                  "a",
+                  { class: "button", href: trapAddress(bug.name, 0, entry.healthy) },
+                  "Play it beside the healthy kernel",
+              )
+            : el("p", { class: "sub mono" }, `make break BUG=${bug.name}`),
     );
     if (bug.name === item)
         requestAnimationFrame(() => {

@@ -1,11 +1,13 @@
-// Error codes, RFLAGS, selectors, gates and DR6 taken apart. The bits' places and names are those of
-// kernel/cpu/x86.def, which the packer hands over; what they mean is said here.
+// Error codes, RFLAGS, selectors, gates and DR6 taken apart. The bits' places and names are those
+// of kernel/cpu/x86.def, which the packer hands over; what they mean is said here.
 
 let constants = {};
 
 /** Take over the constants of kernel/cpu/x86.def. */
 export function setConstants(values) {
-    constants = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, BigInt(value)]));
+    constants = Object.fromEntries(
+        Object.entries(values).map(([name, value]) => [name, BigInt(value)]),
+    );
 }
 
 const MEANINGS = {
@@ -64,7 +66,11 @@ const SELECTOR_VECTORS = ["TS", "NP", "SS", "GP"];
 function bits(prefix, value) {
     const rows = Object.entries(constants)
         .filter(([name]) => name.startsWith(prefix) && name in MEANINGS)
-        .map(([name, mask]) => [name.slice(prefix.length), MEANINGS[name], (value & mask) === mask]);
+        .map(([name, mask]) => [
+            name.slice(prefix.length),
+            MEANINGS[name],
+            (value & mask) === mask,
+        ]);
     return [...rows.filter((row) => row[2]), ...rows.filter((row) => !row[2])];
 }
 
@@ -88,7 +94,9 @@ export function dr6(hex) {
 
 export function selector(hex) {
     const value = Number.parseInt(hex, 16);
-    const known = Object.entries(constants).find(([name, number]) => name.startsWith("SELECTOR_") && Number(number) === value);
+    const known = Object.entries(constants).find(
+        ([name, number]) => name.startsWith("SELECTOR_") && Number(number) === value,
+    );
     const rows = [
         ["index", `${value >> 3}, of the ${value & 4 ? "LDT" : "GDT"}`, true],
         ["RPL", `${value & 3}: ring ${value & 3}`, true],
@@ -113,20 +121,34 @@ export function errorCode(mnemonic, hex) {
 function selectorCode(value) {
     if (value === 0n) return [["0", "no selector is to blame", true]];
     const table = value & constants.ERROR_IDT ? "IDT" : value & constants.ERROR_TI ? "LDT" : "GDT";
-    return [["index", `${(value >> 3n) & 0x1fffn}, of the ${table}`, true], ...bits("ERROR_", value)];
+    return [
+        ["index", `${(value >> 3n) & 0x1fffn}, of the ${table}`, true],
+        ...bits("ERROR_", value),
+    ];
 }
 
-const GATE_TYPES = { 12: "64-bit call gate", 14: "64-bit interrupt gate: clears IF", 15: "64-bit trap gate: leaves IF" };
+const GATE_TYPES = {
+    12: "64-bit call gate",
+    14: "64-bit interrupt gate: clears IF",
+    15: "64-bit trap gate: leaves IF",
+};
 
 /** A gate of the IDT from its two halves, the high one first, as `gate` prints them. */
 export function gate(high, low) {
     const [h, l] = [BigInt(`0x${high}`), BigInt(`0x${low}`)];
     const field = (from, width) => Number((l >> BigInt(from)) & ((1n << BigInt(width)) - 1n));
-    const offset = ((h & 0xffffffffn) << 32n) | (BigInt(field(48, 16)) << 16n) | BigInt(field(0, 16));
+    const offset =
+        ((h & 0xffffffffn) << 32n) | (BigInt(field(48, 16)) << 16n) | BigInt(field(0, 16));
     return [
         ["offset", offset.toString(16).padStart(16, "0"), true],
         ["selector", `${field(16, 16).toString(16)}: GDT entry ${field(19, 13)}`, true],
-        ["IST", field(32, 3) ? `${field(32, 3)}: always this stack of the TSS` : "0: no switch within a ring", true],
+        [
+            "IST",
+            field(32, 3)
+                ? `${field(32, 3)}: always this stack of the TSS`
+                : "0: no switch within a ring",
+            true,
+        ],
         ["type", GATE_TYPES[field(40, 4)] ?? `${field(40, 4)}`, true],
         ["DPL", `${field(45, 2)}: INT n from ring ${field(45, 2)} and more privileged`, true],
         ["P", "present", field(47, 1) === 1],

@@ -71,14 +71,17 @@ export function explorer(entries, pick) {
     const show = async (route, isWanted) => {
         if (player?.name === route.trap && player.vs === route.vs) return seek(route.step);
         pause();
-        const sides = await Promise.all([route.trap, route.vs].filter(Boolean).map((name) => side(find(name), byName)));
+        const sides = await Promise.all(
+            [route.trap, route.vs].filter(Boolean).map((name) => side(find(name), byName)),
+        );
         if (!isWanted()) return;
         player = assemble(route, sides, { entries, pick, seek: move, togglePlay });
         element.classList.toggle("both", sides.length === 2);
         element.replaceChildren(...player.parts);
         seek(route.step);
     };
-    const find = (name) => byName.get(name) ?? { name, problem: `there is no such recording. ${near(name, entries)}` };
+    const find = (name) =>
+        byName.get(name) ?? { name, problem: `there is no such recording. ${near(name, entries)}` };
     const leave = () => {
         pause();
         player = null;
@@ -89,13 +92,19 @@ export function explorer(entries, pick) {
 function near(name, entries) {
     const start = name.split("-")[0];
     const found = entries.filter((entry) => entry.name.startsWith(start)).slice(0, 5);
-    return found.length ? `There is ${found.map((entry) => entry.name).join(", ")}.` : "The list of traps has all there are.";
+    return found.length
+        ? `There is ${found.map((entry) => entry.name).join(", ")}.`
+        : "The list of traps has all there are.";
 }
 
 /** The panels of one recording. */
 async function side(entry, byName) {
-    const [recording, sources] = await Promise.all([load(entry), has("sources") ? chunk("sources") : { files: {}, patched: {} }]);
-    const bugAddress = (bug) => (byName.has(bug) ? trapAddress(bug, 0, byName.get(bug).healthy) : `#/bugs/${bug}`);
+    const [recording, sources] = await Promise.all([
+        load(entry),
+        has("sources") ? chunk("sources") : { files: {}, patched: {} },
+    ]);
+    const bugAddress = (bug) =>
+        byName.has(bug) ? trapAddress(bug, 0, byName.get(bug).healthy) : `#/bugs/${bug}`;
     const panels = [
         nowPanel(recording, bugAddress),
         sourcePanel(recording, sources.files, sources.patched[entry.name]),
@@ -124,7 +133,8 @@ function assemble(route, sides, { entries, pick, seek, togglePlay }) {
         sides,
         line,
         showPlaying: transport.showPlaying,
-        says: () => `Step ${player.step} of ${line.count}: ${words(steps.map((list) => list[player.step]).find(Boolean))}`,
+        says: () =>
+            `Step ${player.step} of ${line.count}: ${words(steps.map((list) => list[player.step]).find(Boolean))}`,
         update: () => {
             const at = rows ? positions(rows, player.step) : [player.step];
             sides.forEach((each, s) => each.update(at[s]));
@@ -138,7 +148,11 @@ function assemble(route, sides, { entries, pick, seek, togglePlay }) {
         trapBar(route, sides, entries, pick),
         el("div", { class: "controls" }, transport.element, line.element),
         lamps.element,
-        el("div", { class: "sides" }, sides.map((each, s) => sideElement(each, s, sides.length))),
+        el(
+            "div",
+            { class: "sides" },
+            sides.map((each, s) => sideElement(each, s, sides.length)),
+        ),
     ];
     return player;
 }
@@ -147,14 +161,27 @@ function sideElement(each, s, count) {
     const [now, source, stack, registers] = each.panels.map((panel) => panel.element);
     const title =
         count === 2
-            ? el("h2", { class: "side-title" }, `${"AB"[s]}. ${each.entry.name}`, el("span", {}, each.entry.summary))
+            ? el(
+                  "h2",
+                  { class: "side-title" },
+                  `${"AB"[s]}. ${each.entry.name}`,
+                  el("span", {}, each.entry.summary),
+              )
             : el("h2", { class: "unseen" }, "Step by step");
-    return el("div", { class: "side" }, title, el("div", { class: "code" }, now, source, registers), stack);
+    return el(
+        "div",
+        { class: "side" },
+        title,
+        el("div", { class: "code" }, now, source, registers),
+        stack,
+    );
 }
 
 /** Where only one of the two goes on, the other waits. */
 function showGaps(sides, row) {
-    sides.forEach((each, s) => each.panels[0].element.classList.toggle("waits", Boolean(row) && row[s] < 0));
+    sides.forEach((each, s) =>
+        each.panels[0].element.classList.toggle("waits", Boolean(row) && row[s] < 0),
+    );
 }
 
 function trapBar(route, sides, entries, pick) {
@@ -165,7 +192,14 @@ function trapBar(route, sides, entries, pick) {
         entry.vector === undefined ? null : `vector ${entry.vector}`,
         entry.class?.toLowerCase().replaceAll("_", " "),
         entry.ring === undefined ? null : `ring ${entry.ring}`,
-        entry.error === null || entry.error === undefined ? "no error code" : ["error code ", decodable(`0x${entry.error}`, `Error code of #${entry.mnemonic}`, () => errorCode(entry.mnemonic, entry.error))],
+        entry.error === null || entry.error === undefined
+            ? "no error code"
+            : [
+                  "error code ",
+                  decodable(`0x${entry.error}`, `Error code of #${entry.mnemonic}`, () =>
+                      errorCode(entry.mnemonic, entry.error),
+                  ),
+              ],
         entry.stack ? stackTitle(entry.stack) : null,
     ];
     return el(
@@ -174,35 +208,76 @@ function trapBar(route, sides, entries, pick) {
         el(
             "div",
             { class: "trap-title" },
-            el("h1", {}, el("span", { class: "mnemonic" }, entry.group === "fault" || entry.mnemonic ? `#${entry.mnemonic}` : ""), ` ${entry.title ?? entry.name}`),
-            el("p", { class: "trap-name" }, el("span", { class: "mono" }, entry.name), entry.summary ? `: ${entry.summary}` : ""),
+            el(
+                "h1",
+                {},
+                el(
+                    "span",
+                    { class: "mnemonic" },
+                    entry.group === "fault" || entry.mnemonic ? `#${entry.mnemonic}` : "",
+                ),
+                ` ${entry.title ?? entry.name}`,
+            ),
+            el(
+                "p",
+                { class: "trap-name" },
+                el("span", { class: "mono" }, entry.name),
+                entry.summary ? `: ${entry.summary}` : "",
+            ),
         ),
-        el("ul", { class: "facts", "aria-label": "About this trap" }, facts.filter(Boolean).map((fact) => el("li", {}, fact))),
+        el(
+            "ul",
+            { class: "facts", "aria-label": "About this trap" },
+            facts.filter(Boolean).map((fact) => el("li", {}, fact)),
+        ),
         el(
             "div",
             { class: "choices" },
-            el("button", { type: "button", class: "primary", id: "choose", onclick: () => pick("Choose a trap", address) }, "Choose a trap"),
+            el(
+                "button",
+                {
+                    type: "button",
+                    class: "primary",
+                    id: "choose",
+                    onclick: () => pick("Choose a trap", address),
+                },
+                "Choose a trap",
+            ),
             compareSelect(route, entry, entries, pick, beside),
-            el("button", { type: "button", id: "surprise", onclick: () => address(random(entries, entry)) }, "Surprise me"),
+            el(
+                "button",
+                { type: "button", id: "surprise", onclick: () => address(random(entries, entry)) },
+                "Surprise me",
+            ),
         ),
     );
 }
 
 function random(entries, entry) {
-    const others = entries.filter((other) => other.group === "fault" && other !== entry && !other.problem);
+    const others = entries.filter(
+        (other) => other.group === "fault" && other !== entry && !other.problem,
+    );
     return (others[Math.floor(Math.random() * others.length)] ?? entry).name;
 }
 
 function compareSelect(route, entry, entries, pick, beside) {
     const lists = companions(entry, entries);
-    const known = Object.values(lists).flat().some((other) => other.name === route.vs);
+    const known = Object.values(lists)
+        .flat()
+        .some((other) => other.name === route.vs);
     const option = (name) => el("option", { value: name, selected: name === route.vs }, name);
     const select = el(
         "select",
         { id: "beside" },
         el("option", { value: "" }, "nothing"),
         route.vs && !known ? option(route.vs) : "",
-        Object.entries(lists).map(([label, found]) => el("optgroup", { label }, found.map((other) => option(other.name)))),
+        Object.entries(lists).map(([label, found]) =>
+            el(
+                "optgroup",
+                { label },
+                found.map((other) => option(other.name)),
+            ),
+        ),
         el("option", { value: "another" }, "another trap …"),
     );
     select.addEventListener("change", () => {
@@ -215,7 +290,8 @@ function compareSelect(route, entry, entries, pick, beside) {
 }
 
 function transportOf(player, seek, togglePlay) {
-    const button = (label, sign, action) => el("button", { type: "button", "aria-label": label, title: label, onclick: action }, sign);
+    const button = (label, sign, action) =>
+        el("button", { type: "button", "aria-label": label, title: label, onclick: action }, sign);
     const play = button("Play", icon("play"), togglePlay);
     const count = el("span", { class: "count mono" });
     const element = el(
@@ -258,10 +334,19 @@ function dutyLamps(steps, seek, at) {
     const lamps = Object.entries(DUTIES).map(([duty, { title }]) => {
         const starts = [...steps[0].keys()].filter((k) => does(k, duty) && !does(k - 1, duty));
         const next = () => seek(starts.find((k) => k > at()) ?? starts[0]);
-        const button = el("button", { type: "button", class: "lamp", disabled: starts.length === 0, onclick: next }, title);
+        const button = el(
+            "button",
+            { type: "button", class: "lamp", disabled: starts.length === 0, onclick: next },
+            title,
+        );
         return { duty, button };
     });
-    const element = el("div", { class: "lamps", role: "group", "aria-label": "Hidden duties" }, el("span", { class: "label" }, "Hidden duties"), lamps.map(({ button }) => button));
+    const element = el(
+        "div",
+        { class: "lamps", role: "group", "aria-label": "Hidden duties" },
+        el("span", { class: "label" }, "Hidden duties"),
+        lamps.map(({ button }) => button),
+    );
     const update = (current) => {
         for (const { duty, button } of lamps) {
             const isLit = current.some((step) => step && dutyOf(step) === duty);

@@ -1,5 +1,5 @@
-// A value's meaning, bit by bit, on hover and on focus. Escape sends it away, and it stays while the
-// pointer is on it (WCAG 2.2, 1.4.13).
+// A value's meaning, bit by bit, on hover and on focus. Escape sends it away, and it stays while
+// the pointer is on it (WCAG 2.2, 1.4.13).
 
 import { el } from "./dom.js";
 
@@ -12,7 +12,16 @@ export function decodable(text, title, meaning) {
     const show = (event) => open(event.currentTarget, title, meaning());
     return el(
         "button",
-        { type: "button", class: "bits", "aria-describedby": "hint", onmouseenter: show, onfocus: show, onclick: show, onmouseleave: leave, onblur: closeHint },
+        {
+            type: "button",
+            class: "bits",
+            "aria-describedby": "hint",
+            onmouseenter: show,
+            onfocus: show,
+            onclick: show,
+            onmouseleave: leave,
+            onblur: closeHint,
+        },
         text,
     );
 }
@@ -26,7 +35,12 @@ function open(button, title, rows) {
             "dl",
             {},
             rows.map(([name, says, isSet]) =>
-                el("div", { class: isSet === false ? "clear" : "set" }, el("dt", {}, name), el("dd", {}, says)),
+                el(
+                    "div",
+                    { class: isSet === false ? "clear" : "set" },
+                    el("dt", {}, name),
+                    el("dd", {}, says),
+                ),
             ),
         ),
     );
@@ -56,4 +70,8 @@ function leave() {
 hint.addEventListener("mouseenter", () => clearTimeout(leaving));
 hint.addEventListener("mouseleave", leave);
 addEventListener("keydown", (event) => event.key === "Escape" && closeHint());
-addEventListener("scroll", (event) => event.target.contains(owner) && event.target !== hint && closeHint(), true);
+addEventListener(
+    "scroll",
+    (event) => event.target.contains(owner) && event.target !== hint && closeHint(),
+    true,
+);

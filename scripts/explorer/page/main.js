@@ -16,24 +16,50 @@ import { STORY, storyCard, storyPlace } from "./story.js";
 import { truthTab } from "./truth.js";
 import { vectorsTab } from "./vectors.js";
 
-const TABS = { trap: "Explore", truth: "Truth", bugs: "Bugs", cost: "Cost", stacks: "Stacks", vectors: "Vectors", about: "About" };
+const TABS = {
+    trap: "Explore",
+    truth: "Truth",
+    bugs: "Bugs",
+    cost: "Cost",
+    stacks: "Stacks",
+    vectors: "Vectors",
+    about: "About",
+};
 
 const main = document.getElementById("main");
 const problems = document.getElementById("problems");
 let wishes = 0; // counted, so that a slow answer to an older one is dropped
 
 function tell(problem) {
-    const text = problem instanceof Problem ? problem.message : `This page has a fault of its own: ${problem?.message ?? problem}`;
-    problems.replaceChildren(el("p", { class: "message" }, text, el("button", { type: "button", class: "plain", onclick: () => problems.replaceChildren() }, "Dismiss")));
+    const text =
+        problem instanceof Problem
+            ? problem.message
+            : `This page has a fault of its own: ${problem?.message ?? problem}`;
+    problems.replaceChildren(
+        el(
+            "p",
+            { class: "message" },
+            text,
+            el(
+                "button",
+                { type: "button", class: "plain", onclick: () => problems.replaceChildren() },
+                "Dismiss",
+            ),
+        ),
+    );
 }
 
 async function start() {
     document.getElementById("switches").append(...switches());
     const index = await chunk("index");
     setConstants(index.constants);
-    document.getElementById("tabs").append(
-        ...Object.entries(TABS).map(([tab, title]) => el("a", { href: tab === "trap" ? "#/" : `#/${tab}`, "data-tab": tab }, title)),
-    );
+    document
+        .getElementById("tabs")
+        .append(
+            ...Object.entries(TABS).map(([tab, title]) =>
+                el("a", { href: tab === "trap" ? "#/" : `#/${tab}`, "data-tab": tab }, title),
+            ),
+        );
     const page = pageOf(index);
     addEventListener("hashchange", page.go);
     addEventListener("keydown", page.onKey);
@@ -104,7 +130,15 @@ function pageOf(index) {
         } catch (problem) {
             if (!isWanted()) return;
             play.leave();
-            main.replaceChildren(el("p", { class: "message" }, "There is nothing to show here. ", el("a", { href: trapAddress(firstTrap() ?? "") }, "Go to the first recording"), "."));
+            main.replaceChildren(
+                el(
+                    "p",
+                    { class: "message" },
+                    "There is nothing to show here. ",
+                    el("a", { href: trapAddress(firstTrap() ?? "") }, "Go to the first recording"),
+                    ".",
+                ),
+            );
             tell(problem);
         }
         if (isWanted()) replace(play.address() ?? location.hash);

@@ -6,36 +6,82 @@ import { DUTIES, manualLink, why } from "./duties.js";
 import { decodable } from "./hint.js";
 import { actor, deliveryStart, dutyOf } from "./recording.js";
 
-const ACTORS = { CPU: "The CPU", program: "The program", stub: "The stub", trap_entry: "trap_entry", C: "C" };
+const ACTORS = {
+    CPU: "The CPU",
+    program: "The program",
+    stub: "The stub",
+    trap_entry: "trap_entry",
+    C: "C",
+};
 
 /** A panel for @recording; @bugAddress(name) is where the bug of a duty is to be seen. */
 export function nowPanel(recording, bugAddress) {
-    const element = el("section", { class: "panel now", "aria-label": `This step of ${recording.name}` });
+    const element = el("section", {
+        class: "panel now",
+        "aria-label": `This step of ${recording.name}`,
+    });
     const update = (k) => {
         const step = recording.steps[k];
         const duty = step ? dutyOf(step) : null;
         element.dataset.who = step ? actor(step) : "end";
-        element.replaceChildren(...(step ? describe(step, k, recording) : ending(recording)), ...(duty in DUTIES ? dutyText(duty, bugAddress) : []));
+        element.replaceChildren(
+            ...(step ? describe(step, k, recording) : ending(recording)),
+            ...(duty in DUTIES ? dutyText(duty, bugAddress) : []),
+        );
     };
     return { element, update };
 }
 
 function describe(step, k, recording) {
     const who = actor(step);
-    const finding = step.finding ? [el("p", { class: "finding" }, el("strong", {}, "Found here: "), step.finding)] : [];
+    const finding = step.finding
+        ? [el("p", { class: "finding" }, el("strong", {}, "Found here: "), step.finding)]
+        : [];
     if ("delivery" in step)
-        return [head(who, `delivery, step ${k - deliveryStart(recording, k) + 1}`, step.delivery), el("p", {}, step.says, step.reads ? [" ", reads(step.reads)] : ""), ...finding];
-    if ("skipped" in step) return [head(who, `${step.skipped} instructions`, "C runs"), el("p", {}, step.says), ...finding];
+        return [
+            head(who, `delivery, step ${k - deliveryStart(recording, k) + 1}`, step.delivery),
+            el("p", {}, step.says, step.reads ? [" ", reads(step.reads)] : ""),
+            ...finding,
+        ];
+    if ("skipped" in step)
+        return [
+            head(who, `${step.skipped} instructions`, "C runs"),
+            el("p", {}, step.says),
+            ...finding,
+        ];
     const { symbol, file, line, bytes, text } = step.code ?? {};
-    return [head(who, symbol, text), el("p", { class: "place" }, `${file ? `${file}:${line}` : ""}`, el("span", { class: "bytes" }, spaced(bytes ?? ""))), ...finding];
+    return [
+        head(who, symbol, text),
+        el(
+            "p",
+            { class: "place" },
+            `${file ? `${file}:${line}` : ""}`,
+            el("span", { class: "bytes" }, spaced(bytes ?? "")),
+        ),
+        ...finding,
+    ];
 }
 
 function head(who, where, text) {
-    return el("p", { class: "now-head" }, el("span", { class: "actor" }, ACTORS[who] ?? who), el("span", { class: "symbol" }, where ?? ""), el("span", { class: "instruction" }, text ?? ""));
+    return el(
+        "p",
+        { class: "now-head" },
+        el("span", { class: "actor" }, ACTORS[who] ?? who),
+        el("span", { class: "symbol" }, where ?? ""),
+        el("span", { class: "instruction" }, text ?? ""),
+    );
 }
 
 function ending(recording) {
-    return [head("end", "", "The recording ends here"), el("p", {}, recording.note ?? `This is the first instruction after the return. ${recording.expects ?? ""}`)];
+    return [
+        head("end", "", "The recording ends here"),
+        el(
+            "p",
+            {},
+            recording.note ??
+                `This is the first instruction after the return. ${recording.expects ?? ""}`,
+        ),
+    ];
 }
 
 /** What the CPU read; a gate can be taken apart. */
@@ -43,7 +89,13 @@ function reads(text) {
     const halves = /([0-9a-f]{16}) ([0-9a-f]{16})/.exec(text);
     if (!halves) return el("span", { class: "mono" }, text);
     const before = text.slice(0, halves.index);
-    return el("span", { class: "mono" }, before, decodable(halves[0], "A gate of the IDT", () => gate(halves[1], halves[2])), text.slice(halves.index + halves[0].length));
+    return el(
+        "span",
+        { class: "mono" },
+        before,
+        decodable(halves[0], "A gate of the IDT", () => gate(halves[1], halves[2])),
+        text.slice(halves.index + halves[0].length),
+    );
 }
 
 function spaced(bytes) {
@@ -59,7 +111,12 @@ function dutyText(duty, bugAddress) {
             el("strong", {}, `${DUTIES[duty].title}. `),
             why(duty),
             " ",
-            el("span", { class: "links" }, manualLink(duty), el("a", { href: bugAddress(bug) }, `what if not: ${bug}`)),
+            el(
+                "span",
+                { class: "links" },
+                manualLink(duty),
+                el("a", { href: bugAddress(bug) }, `what if not: ${bug}`),
+            ),
         ),
     ];
 }

@@ -2,13 +2,31 @@
 
 import { el } from "./dom.js";
 
-const GROUPS = { fault: "the catalogue", bug: "the bug museum", compiler: "compilers", foreign: "another kernel" };
+const GROUPS = {
+    fault: "the catalogue",
+    bug: "the bug museum",
+    compiler: "compilers",
+    foreign: "another kernel",
+};
 
 const FILTERS = {
     class: { label: "Class", of: (entry) => entry.class?.toLowerCase().replaceAll("_", " ") },
-    vector: { label: "Vector", of: (entry) => (entry.vector === undefined ? undefined : `${entry.vector} ${entry.mnemonic ?? ""}`.trim()) },
-    error: { label: "Error code", of: (entry) => (entry.error === null || entry.error === undefined ? "none" : `0x${entry.error}`) },
-    ring: { label: "Ring", of: (entry) => (entry.ring === undefined ? undefined : `ring ${entry.ring}`) },
+    vector: {
+        label: "Vector",
+        of: (entry) =>
+            entry.vector === undefined
+                ? undefined
+                : `${entry.vector} ${entry.mnemonic ?? ""}`.trim(),
+    },
+    error: {
+        label: "Error code",
+        of: (entry) =>
+            entry.error === null || entry.error === undefined ? "none" : `0x${entry.error}`,
+    },
+    ring: {
+        label: "Ring",
+        of: (entry) => (entry.ring === undefined ? undefined : `ring ${entry.ring}`),
+    },
     stack: { label: "Stack", of: (entry) => entry.stack },
     group: { label: "From", of: (entry) => GROUPS[entry.group] ?? entry.group },
 };
@@ -17,22 +35,45 @@ const FILTERS = {
 export function picker(entries) {
     let chosen = null;
     const heading = el("h2", { id: "picker-title" });
-    const search = el("input", { type: "search", id: "picker-search", placeholder: "pf write, iret, ring 3 …", autocomplete: "off" });
-    const selects = Object.entries(FILTERS).map(([key, { label, of }]) => filter(key, label, values(entries, of)));
+    const search = el("input", {
+        type: "search",
+        id: "picker-search",
+        placeholder: "pf write, iret, ring 3 …",
+        autocomplete: "off",
+    });
+    const selects = Object.entries(FILTERS).map(([key, { label, of }]) =>
+        filter(key, label, values(entries, of)),
+    );
     const count = el("p", { class: "count", role: "status" });
     const list = el("ul", { class: "found" });
     const dialog = el(
         "dialog",
         { class: "picker", "aria-labelledby": "picker-title" },
-        el("div", { class: "picker-head" }, heading, el("button", { type: "button", class: "plain", onclick: () => dialog.close() }, "Close")),
+        el(
+            "div",
+            { class: "picker-head" },
+            heading,
+            el(
+                "button",
+                { type: "button", class: "plain", onclick: () => dialog.close() },
+                "Close",
+            ),
+        ),
         el("label", { class: "unseen", for: "picker-search" }, "Search"),
         search,
-        el("div", { class: "filters" }, selects.map(({ element }) => element)),
+        el(
+            "div",
+            { class: "filters" },
+            selects.map(({ element }) => element),
+        ),
         count,
         el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Traps" }, list),
     );
     const refresh = () => {
-        const found = entries.filter((entry) => matches(entry, search.value) && selects.every((select) => select.accepts(entry)));
+        const found = entries.filter(
+            (entry) =>
+                matches(entry, search.value) && selects.every((select) => select.accepts(entry)),
+        );
         count.textContent = `${found.length} of ${entries.length}`;
         list.replaceChildren(...found.map((entry) => row(entry, choose)));
     };
@@ -62,16 +103,28 @@ function values(entries, of) {
 }
 
 function filter(key, label, all) {
-    const select = el("select", { id: `filter-${key}` }, el("option", { value: "" }, "all"), all.map((value) => el("option", {}, value)));
+    const select = el(
+        "select",
+        { id: `filter-${key}` },
+        el("option", { value: "" }, "all"),
+        all.map((value) => el("option", {}, value)),
+    );
     const element = el("label", {}, el("span", {}, label), select);
-    return { element, accepts: (entry) => select.value === "" || FILTERS[key].of(entry) === select.value };
+    return {
+        element,
+        accepts: (entry) => select.value === "" || FILTERS[key].of(entry) === select.value,
+    };
 }
 
 /** Whether each word of @search is somewhere in @entry. */
 function matches(entry, search) {
     const { name, summary, mnemonic, title, vector, ring, stack } = entry;
-    const text = together(`${name} ${summary} #${mnemonic} ${title} vector ${vector}. ring ${ring}. ${stack}.`);
-    return together(search).split(/\s+/).every((word) => text.includes(word));
+    const text = together(
+        `${name} ${summary} #${mnemonic} ${title} vector ${vector}. ring ${ring}. ${stack}.`,
+    );
+    return together(search)
+        .split(/\s+/)
+        .every((word) => text.includes(word));
 }
 
 /** @text in small letters, with "ring 3" as one word. */
@@ -80,7 +133,9 @@ function together(text) {
 }
 
 function row(entry, choose) {
-    const facts = entry.problem ? "cannot be played" : `${entry.mnemonic ? `#${entry.mnemonic}` : ""} ring ${entry.ring}${entry.error ? ` code ${entry.error}` : ""}`;
+    const facts = entry.problem
+        ? "cannot be played"
+        : `${entry.mnemonic ? `#${entry.mnemonic}` : ""} ring ${entry.ring}${entry.error ? ` code ${entry.error}` : ""}`;
     return el(
         "li",
         {},

@@ -3,7 +3,12 @@
 /** The state before step @k: the start, and what steps 0 to k - 1 set and wrote. */
 export function stateAt(recording, k) {
     const registers = { ...recording.start.registers };
-    const stack = new Map(recording.start.window.map(([address, value, who, name]) => [address, { value, who, name: name ?? "" }]));
+    const stack = new Map(
+        recording.start.window.map(([address, value, who, name]) => [
+            address,
+            { value, who, name: name ?? "" },
+        ]),
+    );
     let stackName = recording.start.stack;
     for (const step of recording.steps.slice(0, k)) {
         Object.assign(registers, step.set);
@@ -44,7 +49,7 @@ const CHAPTERS = {
     C: "C",
 };
 
-/** @steps in runs of one actor: where each begins, how long it is, what it is called. A null is a gap. */
+/** @steps, where a null is a gap, in runs of one actor: where each begins, its length, its title. */
 export function chapters(steps) {
     const runs = [];
     for (const [number, step] of steps.entries()) {

@@ -4,7 +4,24 @@ import { dr6, rflags, rflagsLine, selector } from "./decode.js";
 import { el, unseen } from "./dom.js";
 import { decodable } from "./hint.js";
 
-const GENERAL = ["rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"];
+const GENERAL = [
+    "rax",
+    "rbx",
+    "rcx",
+    "rdx",
+    "rsi",
+    "rdi",
+    "rbp",
+    "rsp",
+    "r8",
+    "r9",
+    "r10",
+    "r11",
+    "r12",
+    "r13",
+    "r14",
+    "r15",
+];
 const OTHERS = ["rip", "cr2", "rflags", "cr3", "dr6", "cs", "ss", "ds", "es", "fs", "gs"];
 const SELECTORS = ["cs", "ss", "ds", "es", "fs", "gs"];
 
@@ -14,14 +31,24 @@ export function registersPanel() {
     const element = el(
         "section",
         { class: "panel cpu" },
-        el("div", { class: "panel-head" }, el("h3", {}, "Registers"), el("span", { class: "where" }, "marked: what the last step changed")),
+        el(
+            "div",
+            { class: "panel-head" },
+            el("h3", {}, "Registers"),
+            el("span", { class: "where" }, "marked: what the last step changed"),
+        ),
         list,
         selectors,
     );
     const cells = new Map();
     for (const name of [...GENERAL, ...OTHERS]) {
         const cell = el("dd");
-        const row = el("div", { class: name === "rflags" ? "register wide" : "register" }, el("dt", {}, name), cell);
+        const row = el(
+            "div",
+            { class: name === "rflags" ? "register wide" : "register" },
+            el("dt", {}, name),
+            cell,
+        );
         cells.set(name, { row, cell });
         (SELECTORS.includes(name) ? selectors : list).append(row);
     }
@@ -41,7 +68,10 @@ export function registersPanel() {
 }
 
 function contents(name, hex) {
-    if (SELECTORS.includes(name)) return decodable(hex.padStart(4, "0"), `${name.toUpperCase()}, a selector`, () => selector(hex));
+    if (SELECTORS.includes(name))
+        return decodable(hex.padStart(4, "0"), `${name.toUpperCase()}, a selector`, () =>
+            selector(hex),
+        );
     const text = hex.padStart(16, "0");
     if (name === "rflags") {
         const button = decodable(text, "RFLAGS", () => rflags(hex));

@@ -43,7 +43,7 @@ export function replaceAtRest(address) {
     waiting = setTimeout(replace, REST, address);
 }
 
-/** What is shown is now @address: put it into the address bar, without a new entry in the history. */
+/** What is shown is now @address: put that into the address bar, without adding to the history. */
 export function replace(address) {
     clearTimeout(waiting);
     history.replaceState(null, "", address || "#/");

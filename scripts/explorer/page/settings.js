@@ -45,7 +45,11 @@ export function switches() {
     return Object.entries(SWITCHES).map(([name, { label, values, initial }]) => {
         const current = () => document.documentElement.dataset[name];
         set(name, kept(name) ?? initial());
-        const button = el("button", { type: "button", class: "switch", id: `switch-${name}` }, label);
+        const button = el(
+            "button",
+            { type: "button", class: "switch", id: `switch-${name}` },
+            label,
+        );
         const show = () => button.setAttribute("aria-pressed", String(current() === values[1]));
         button.addEventListener("click", () => {
             set(name, values[current() === values[1] ? 0 : 1]);

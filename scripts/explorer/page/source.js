@@ -9,8 +9,22 @@ export function sourcePanel(recording, sources, patched) {
     const title = el("h3", {}, "Source");
     const where = el("span", { class: "where" });
     const lines = el("ol", { class: "lines" });
-    const box = el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `Source of ${recording.name}` }, lines);
-    const element = el("section", { class: "panel source" }, el("div", { class: "panel-head" }, title, where), box);
+    const box = el(
+        "div",
+        {
+            class: "scroll",
+            tabindex: 0,
+            role: "region",
+            "aria-label": `Source of ${recording.name}`,
+        },
+        lines,
+    );
+    const element = el(
+        "section",
+        { class: "panel source" },
+        el("div", { class: "panel-head" }, title, where),
+        box,
+    );
     let shown = null;
 
     const show = (key, texts, isC, marked = new Set()) => {
@@ -26,7 +40,10 @@ export function sourcePanel(recording, sources, patched) {
         current.classList.add("current");
         current.setAttribute("aria-current", "step");
         const top = current.offsetTop - box.clientHeight / 2 + current.offsetHeight / 2;
-        box.scrollTo({ top, behavior: hasMotion() && Math.abs(top - box.scrollTop) < 400 ? "smooth" : "instant" });
+        box.scrollTo({
+            top,
+            behavior: hasMotion() && Math.abs(top - box.scrollTop) < 400 ? "smooth" : "instant",
+        });
     };
 
     const update = (k) => {
@@ -38,13 +55,19 @@ export function sourcePanel(recording, sources, patched) {
             point(k - first);
             return;
         }
-        const code = step?.code ?? (step ? lastCode(recording, k) : recording.code[recording.steps.at(-1)?.set?.rip]);
+        const code =
+            step?.code ??
+            (step ? lastCode(recording, k) : recording.code[recording.steps.at(-1)?.set?.rip]);
         const { file, line: number } = code ?? {};
         const own = patched?.[file];
         const text = own?.text ?? sources[file];
         where.textContent = file ? `${file}:${number}` : "none";
         if (text === undefined) {
-            show(`none ${file}`, [file ? `; ${file} is not in this page` : "; no source is known here"], false);
+            show(
+                `none ${file}`,
+                [file ? `; ${file} is not in this page` : "; no source is known here"],
+                false,
+            );
             return;
         }
         show(file, text.replace(/\n$/, "").split("\n"), /\.[ch]$/.test(file), new Set(own?.lines));
@@ -55,8 +78,14 @@ export function sourcePanel(recording, sources, patched) {
 
 function line(text, isC, isMistake) {
     const at = isC ? text.search(/\/\/|\/\*|^ \*/) : commentOfAssembly(text);
-    const parts = at < 0 ? [text] : [text.slice(0, at), el("span", { class: "comment" }, text.slice(at))];
-    return el("li", { class: isMistake ? "mistake" : null }, parts, isMistake ? el("span", { class: "tag" }, "the mistake") : "");
+    const parts =
+        at < 0 ? [text] : [text.slice(0, at), el("span", { class: "comment" }, text.slice(at))];
+    return el(
+        "li",
+        { class: isMistake ? "mistake" : null },
+        parts,
+        isMistake ? el("span", { class: "tag" }, "the mistake") : "",
+    );
 }
 
 /** Where the comment of @text begins: at a semicolon that is in no string. */
@@ -69,7 +98,9 @@ function commentOfAssembly(text) {
 function delivery(recording, first) {
     const rest = recording.steps.slice(first);
     const end = rest.findIndex((step) => !("delivery" in step));
-    return rest.slice(0, end < 0 ? rest.length : end).map((step) => `${step.delivery.padEnd(16)} ; ${step.says}`);
+    return rest
+        .slice(0, end < 0 ? rest.length : end)
+        .map((step) => `${step.delivery.padEnd(16)} ; ${step.says}`);
 }
 
 function lastCode(recording, k) {

@@ -10,7 +10,16 @@ const APART = 64n; // bytes between two slots that make them two places
 export function stackPanel(recording) {
     const head = el("p", { class: "rsp-line" });
     const table = el("table", { class: "slots" });
-    const scroll = el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `Stack of ${recording.name}` }, table);
+    const scroll = el(
+        "div",
+        {
+            class: "scroll",
+            tabindex: 0,
+            role: "region",
+            "aria-label": `Stack of ${recording.name}`,
+        },
+        table,
+    );
     const element = el(
         "section",
         { class: "panel stack" },
@@ -23,13 +32,25 @@ export function stackPanel(recording) {
         el(
             "thead",
             {},
-            el("tr", {}, ...["RSP", "Address", "Value", "Slot", "Pushed by"].map((name) => el("th", { scope: "col" }, name))),
+            el(
+                "tr",
+                {},
+                ...["RSP", "Address", "Value", "Slot", "Pushed by"].map((name) =>
+                    el("th", { scope: "col" }, name),
+                ),
+            ),
         ),
         ...places.map((place, i) =>
             el(
                 "tbody",
                 {},
-                places.length > 1 ? el("tr", { class: "place-name" }, el("th", { colspan: 5, scope: "rowgroup" }, names[i])) : "",
+                places.length > 1
+                    ? el(
+                          "tr",
+                          { class: "place-name" },
+                          el("th", { colspan: 5, scope: "rowgroup" }, names[i]),
+                      )
+                    : "",
                 place.map((address) => {
                     const row = el("tr", { class: "slot" });
                     rows.set(address, { row, at: BigInt(`0x${address}`) });
@@ -46,7 +67,12 @@ export function stackPanel(recording) {
         for (const [address, { row, at }] of rows) {
             const slot = state.stack.get(address);
             const isDead = Boolean(home?.includes(address)) && at < rsp;
-            fill(row, address, slot, { isDead, isNew: state.written.has(address), isTop: at === rsp, recording });
+            fill(row, address, slot, {
+                isDead,
+                isNew: state.written.has(address),
+                isTop: at === rsp,
+                recording,
+            });
         }
         keepInSight(scroll, rows.get(state.registers.rsp)?.row);
     };
@@ -64,7 +90,8 @@ function grouped(sorted) {
     const places = [];
     for (const address of sorted) {
         const last = places.at(-1)?.at(-1);
-        if (last && BigInt(`0x${last}`) - BigInt(`0x${address}`) <= APART) places.at(-1).push(address);
+        if (last && BigInt(`0x${last}`) - BigInt(`0x${address}`) <= APART)
+            places.at(-1).push(address);
         else places.push([address]);
     }
     return places;
@@ -74,7 +101,7 @@ function holds(place, rsp) {
     return rsp <= BigInt(`0x${place[0]}`) + APART && rsp + APART >= BigInt(`0x${place.at(-1)}`);
 }
 
-/** @places in the order in which RSP comes to them, and what each is: the stack that it is then on. */
+/** @places in the order in which RSP comes to them, and the name of the stack that each is. */
 function visited(recording, places) {
     const order = new Map();
     let [rsp, name] = [recording.start.registers.rsp, recording.start.stack];
@@ -93,7 +120,11 @@ function rspLine(state, rsp) {
     return [
         el("span", { class: "stack-name" }, stackTitle(state.stackName)),
         el("span", { class: "mono" }, `RSP mod 16 = ${rest}`),
-        el("span", { class: rest === 0n ? "badge aligned" : "badge" }, rest === 0n ? "aligned" : "not aligned"),
+        el(
+            "span",
+            { class: rest === 0n ? "badge aligned" : "badge" },
+            rest === 0n ? "aligned" : "not aligned",
+        ),
     ];
 }
 
@@ -108,11 +139,32 @@ function fill(row, address, slot, { isDead, isNew, isTop, recording }) {
     if (row.dataset.key === key) return;
     row.dataset.key = key;
     row.dataset.who = who;
-    row.className = ["slot", slot ? "" : "empty", isDead ? "dead" : "", isNew ? "new" : "", isTop ? "at-rsp" : ""].join(" ").trim();
+    row.className = [
+        "slot",
+        slot ? "" : "empty",
+        isDead ? "dead" : "",
+        isNew ? "new" : "",
+        isTop ? "at-rsp" : "",
+    ]
+        .join(" ")
+        .trim();
     const aligned = address.endsWith("0");
     row.replaceChildren(
-        el("td", { class: "pointer" }, isTop ? "RSP" : aligned ? el("span", { class: "tick", title: "a multiple of 16" }, "16") : ""),
-        el("th", { scope: "row", class: "address" }, el("span", { class: "far" }, address.padStart(16, "0").slice(0, -5)), address.slice(-5)),
+        el(
+            "td",
+            { class: "pointer" },
+            isTop
+                ? "RSP"
+                : aligned
+                  ? el("span", { class: "tick", title: "a multiple of 16" }, "16")
+                  : "",
+        ),
+        el(
+            "th",
+            { scope: "row", class: "address" },
+            el("span", { class: "far" }, address.padStart(16, "0").slice(0, -5)),
+            address.slice(-5),
+        ),
         el("td", { class: "value" }, slot ? value(slot, recording) : unseen("not written yet")),
         el("td", { class: "name" }, slot?.name ?? ""),
         el("td", { class: "who" }, isDead && slot ? unseen("left behind, ") : "", caption(who)),
@@ -120,16 +172,23 @@ function fill(row, address, slot, { isDead, isNew, isTop, recording }) {
 }
 
 function caption(who) {
-    return { CPU: "the CPU", stub: "the stub", before: "before the trap", program: "the program" }[who] ?? who;
+    return (
+        { CPU: "the CPU", stub: "the stub", before: "before the trap", program: "the program" }[
+            who
+        ] ?? who
+    );
 }
 
 function value({ value: hex, name }, recording) {
     if (hex === null) return el("span", { class: "unknown" }, "not known");
     const text = hex.padStart(16, "0");
     if (name === "rflags") return decodable(text, "RFLAGS", () => rflags(hex));
-    if (name === "cs" || name === "ss") return decodable(text, `${name.toUpperCase()}, a selector`, () => selector(hex));
+    if (name === "cs" || name === "ss")
+        return decodable(text, `${name.toUpperCase()}, a selector`, () => selector(hex));
     if (name === "error code")
-        return decodable(text, `Error code of #${recording.mnemonic}`, () => errorCode(recording.error === null ? "" : recording.mnemonic, hex));
+        return decodable(text, `Error code of #${recording.mnemonic}`, () =>
+            errorCode(recording.error === null ? "" : recording.mnemonic, hex),
+        );
     return text;
 }
 
@@ -138,5 +197,6 @@ function keepInSight(scroll, row) {
     const [top, bottom] = [row.offsetTop, row.offsetTop + row.offsetHeight];
     const margin = 3 * row.offsetHeight;
     if (top - margin < scroll.scrollTop) scroll.scrollTop = top - margin;
-    else if (bottom + margin > scroll.scrollTop + scroll.clientHeight) scroll.scrollTop = bottom + margin - scroll.clientHeight;
+    else if (bottom + margin > scroll.scrollTop + scroll.clientHeight)
+        scroll.scrollTop = bottom + margin - scroll.clientHeight;
 }

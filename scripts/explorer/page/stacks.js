@@ -6,7 +6,12 @@ import { heading } from "./table.js";
 
 export async function stacksTab() {
     const { vectors, stacks } = await chunk("vectors");
-    const columns = stacks.map((stack) => column(stack, vectors.filter((vector) => vector.ist === stack.ist)));
+    const columns = stacks.map((stack) =>
+        column(
+            stack,
+            vectors.filter((vector) => vector.ist === stack.ist),
+        ),
+    );
     return [
         heading(
             "Stacks",
@@ -24,9 +29,18 @@ function column({ name, ist, low, high, how }, vectors) {
         { class: "stack-column" },
         el("h2", {}, name),
         el("p", { class: "sub" }, how),
-        el("div", { class: "tower" }, el("code", {}, high), el("span", { class: "room" }, `${kilobytes(low, high)} KiB, growing down`), el("code", {}, low), el("span", { class: "guard" }, "guard page, not mapped")),
+        el(
+            "div",
+            { class: "tower" },
+            el("code", {}, high),
+            el("span", { class: "room" }, `${kilobytes(low, high)} KiB, growing down`),
+            el("code", {}, low),
+            el("span", { class: "guard" }, "guard page, not mapped"),
+        ),
         chips(exceptions),
-        others.length ? el("p", { class: "sub" }, "Interrupts, and all vectors without a name:") : "",
+        others.length
+            ? el("p", { class: "sub" }, "Interrupts, and all vectors without a name:")
+            : "",
         others.length ? chips(others) : "",
         ist === 0 ? "" : el("p", { class: "sub" }, `IST ${ist} of the TSS, from any ring.`),
     );
@@ -37,5 +51,16 @@ function kilobytes(low, high) {
 }
 
 function chips(vectors) {
-    return el("ul", { class: "chips" }, vectors.map(({ number, mnemonic, title }) => el("li", { title }, el("span", { class: "mono" }, `${number}`), ` ${number < 32 ? "#" : ""}${mnemonic}`)));
+    return el(
+        "ul",
+        { class: "chips" },
+        vectors.map(({ number, mnemonic, title }) =>
+            el(
+                "li",
+                { title },
+                el("span", { class: "mono" }, `${number}`),
+                ` ${number < 32 ? "#" : ""}${mnemonic}`,
+            ),
+        ),
+    );
 }

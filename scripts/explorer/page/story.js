@@ -18,7 +18,9 @@ const PARTS = [
     {
         title: "The CPU leaves a note",
         text: "It reads gate 14 of the IDT, aligns RSP down to 16, and pushes five values, the way back. For a page fault it pushes one more: an error code. Nothing else is saved.",
-        find: (steps) => first(steps, (step) => /push ss|^ss/.test(step.delivery ?? "")) ?? first(steps, (step) => "delivery" in step),
+        find: (steps) =>
+            first(steps, (step) => /push ss|^ss/.test(step.delivery ?? "")) ??
+            first(steps, (step) => "delivery" in step),
         look: "stack",
     },
     {
@@ -30,13 +32,21 @@ const PARTS = [
     {
         title: "Everything is put away",
         text: "C may destroy nine registers, so `trap_entry` saves them; it saves the other six too, that a handler may see them all. With the CPU's part, this is `struct regs`.",
-        find: (steps) => first(steps, (step) => actor(step) === "trap_entry" && step.code?.text.startsWith("push")),
+        find: (steps) =>
+            first(
+                steps,
+                (step) => actor(step) === "trap_entry" && step.code?.text.startsWith("push"),
+            ),
         look: "stack",
     },
     {
         title: "Safe for C, and the call",
         text: "DF and AC clear, RSP a multiple of 16, the frame's address in RDI: now a C function can be called as if nothing were special about it. It finds a handler by the vector.",
-        find: (steps) => first(steps, (step) => actor(step) === "trap_entry" && /^call/.test(step.code?.text ?? "")),
+        find: (steps) =>
+            first(
+                steps,
+                (step) => actor(step) === "trap_entry" && /^call/.test(step.code?.text ?? ""),
+            ),
         look: "now",
     },
     {
@@ -63,15 +73,35 @@ export function storyCard(recording, chapter, done) {
     return el(
         "section",
         { class: "story", "aria-labelledby": "story-title", tabindex: -1 },
-        el("p", { class: "story-count" }, `The story of one page fault, ${chapter + 1} of ${PARTS.length}`),
+        el(
+            "p",
+            { class: "story-count" },
+            `The story of one page fault, ${chapter + 1} of ${PARTS.length}`,
+        ),
         el("h2", { id: "story-title" }, title),
         el("p", { class: "story-text" }, prose(text)),
         el(
             "div",
             { class: "story-buttons" },
-            el("button", { type: "button", class: "plain", onclick: close }, isLast ? "Close" : "Skip the story"),
-            el("button", { type: "button", disabled: chapter === 0, onclick: () => done(chapter - 1) }, "Back"),
-            el("button", { type: "button", class: "primary", onclick: () => (isLast ? close() : done(chapter + 1)) }, isLast ? "Look around" : "Next"),
+            el(
+                "button",
+                { type: "button", class: "plain", onclick: close },
+                isLast ? "Close" : "Skip the story",
+            ),
+            el(
+                "button",
+                { type: "button", disabled: chapter === 0, onclick: () => done(chapter - 1) },
+                "Back",
+            ),
+            el(
+                "button",
+                {
+                    type: "button",
+                    class: "primary",
+                    onclick: () => (isLast ? close() : done(chapter + 1)),
+                },
+                isLast ? "Look around" : "Next",
+            ),
         ),
     );
 }

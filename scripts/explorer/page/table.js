@@ -11,15 +11,41 @@ export function table(caption, columns, rows, className = "") {
             "table",
             { class: `data ${className}`.trim() },
             el("caption", { class: "unseen" }, caption),
-            el("thead", {}, el("tr", {}, columns.map((title) => el("th", { scope: "col" }, title)))),
-            el("tbody", {}, rows.map((cells) => el("tr", {}, cells.map(([first, ...rest], i) => (i === 0 ? el("th", { scope: "row" }, first, ...rest) : el("td", {}, first, ...rest)))))),
+            el(
+                "thead",
+                {},
+                el(
+                    "tr",
+                    {},
+                    columns.map((title) => el("th", { scope: "col" }, title)),
+                ),
+            ),
+            el(
+                "tbody",
+                {},
+                rows.map((cells) =>
+                    el(
+                        "tr",
+                        {},
+                        cells.map(([first, ...rest], i) =>
+                            i === 0
+                                ? el("th", { scope: "row" }, first, ...rest)
+                                : el("td", {}, first, ...rest),
+                        ),
+                    ),
+                ),
+            ),
         ),
     );
 }
 
 /** A labelled <select> of @options, [value, text] each. */
 export function choice(id, label, options, value, change) {
-    const select = el("select", { id }, options.map(([key, text]) => el("option", { value: key, selected: key === value }, text)));
+    const select = el(
+        "select",
+        { id },
+        options.map(([key, text]) => el("option", { value: key, selected: key === value }, text)),
+    );
     select.addEventListener("change", () => change(select.value));
     return el("label", {}, el("span", {}, label), select);
 }
@@ -33,5 +59,10 @@ export function searchField(id, label, value, change) {
 
 /** A tab's heading with what it is. */
 export function heading(title, ...text) {
-    return el("div", { class: "tab-head" }, el("h1", {}, title), el("p", { class: "lead" }, ...text));
+    return el(
+        "div",
+        { class: "tab-head" },
+        el("h1", {}, title),
+        el("p", { class: "lead" }, ...text),
+    );
 }

@@ -6,7 +6,7 @@ import { chapters, dutyOf, words } from "./recording.js";
 
 const NARROW = 0.045; // of the band: too little for a chapter's title
 
-/** A band for each of @sides, lists of steps and gaps of one length; @seek is called with a step. */
+/** A band for each of @sides, lists of steps and gaps of one length; seek(step) goes to one. */
 export function timeline(sides, seek) {
     const count = sides[0].length;
     const range = el("input", {
@@ -22,7 +22,11 @@ export function timeline(sides, seek) {
     const element = el(
         "div",
         { class: "timeline" },
-        el("div", { class: "bands", "aria-hidden": "true" }, sides.map((steps) => [band(steps), dutyBand(steps)])),
+        el(
+            "div",
+            { class: "bands", "aria-hidden": "true" },
+            sides.map((steps) => [band(steps), dutyBand(steps)]),
+        ),
         range,
         played,
     );
@@ -39,7 +43,12 @@ function band(steps) {
     const runs = chapters(steps).map((run) =>
         el(
             "span",
-            { class: "chapter", "data-who": run.who ?? "gap", style: `flex-grow: ${run.length}`, title: run.title },
+            {
+                class: "chapter",
+                "data-who": run.who ?? "gap",
+                style: `flex-grow: ${run.length}`,
+                title: run.title,
+            },
             run.length / steps.length > NARROW ? el("span", {}, run.title) : "",
         ),
     );
@@ -54,7 +63,11 @@ function dutyBand(steps) {
         else runs.push({ duty, length: 1 });
     }
     const marks = runs.map(({ duty, length }) =>
-        el("span", { class: duty in DUTIES ? "mark" : "", style: `flex-grow: ${length}`, title: DUTIES[duty]?.title ?? "" }),
+        el("span", {
+            class: duty in DUTIES ? "mark" : "",
+            style: `flex-grow: ${length}`,
+            title: DUTIES[duty]?.title ?? "",
+        }),
     );
     return el("div", { class: "duty-band" }, marks);
 }

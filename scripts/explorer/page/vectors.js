@@ -16,13 +16,32 @@ const CLASSES = {
 export async function vectorsTab(route, entries) {
     const { vectors } = await chunk("vectors");
     const rows = vectors.map((vector) => {
-        const played = entries.filter((entry) => entry.group === "fault" && entry.vector === vector.number && !entry.problem);
-        const link = played.length ? el("a", { href: trapAddress(played[0].name) }, played[0].name) : "";
+        const played = entries.filter(
+            (entry) => entry.group === "fault" && entry.vector === vector.number && !entry.problem,
+        );
+        const link = played.length
+            ? el("a", { href: trapAddress(played[0].name) }, played[0].name)
+            : "";
         const more = played.length > 1 ? ` and ${played.length - 1} more` : "";
-        return [[String(vector.number)], [vector.number < 32 ? `#${vector.mnemonic}` : vector.mnemonic], [vector.title], [CLASSES[vector.class] ?? vector.class], [vector.code ? "pushed by the CPU" : "a dummy 0"], [vector.ist ? `IST ${vector.ist}` : ""], [link, more]];
+        return [
+            [String(vector.number)],
+            [vector.number < 32 ? `#${vector.mnemonic}` : vector.mnemonic],
+            [vector.title],
+            [CLASSES[vector.class] ?? vector.class],
+            [vector.code ? "pushed by the CPU" : "a dummy 0"],
+            [vector.ist ? `IST ${vector.ist}` : ""],
+            [link, more],
+        ];
     });
     return [
-        heading("Vectors", "The one list of the named vectors, kernel/trap/vectors.def, from which stubs, gates and names are made. The other vectors up to 255 have a stub too, and no name."),
-        table("Vectors", ["Vector", "Short", "Name", "Class", "Error code", "Stack", "Recorded"], rows),
+        heading(
+            "Vectors",
+            "The one list of the named vectors, kernel/trap/vectors.def, from which stubs, gates and names are made. The other vectors up to 255 have a stub too, and no name.",
+        ),
+        table(
+            "Vectors",
+            ["Vector", "Short", "Name", "Class", "Error code", "Stack", "Recorded"],
+            rows,
+        ),
     ];
 }
