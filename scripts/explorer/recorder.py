@@ -13,6 +13,7 @@ import catalogue
 from catalogue import Entry
 from explorer import log, machine, text
 from explorer.machine import Ended, Machine, Raised
+from explorer.memory import Memory
 from explorer.program import Program
 from explorer.recording import Nothing, Source, make, runs
 from explorer.replay import Disagreement
@@ -65,21 +66,16 @@ def _run(iso: Path, program: Program, entries: list[Entry], where: list[range]) 
     with Machine(iso, where) as running:
         tables = running.tables()
         said = _raise_all(running, entries)
-        running.stop()
-        logged = log.parse(running.log())
-    title = f"QEMU {machine.version()}, TCG"
-    source = Source(program, logged, tables, f"barestub {version()}", title, where)
-    program.lines(sorted(logged.code))
+        source = source_of(running, program, tables, where)
     found = runs(source)
     results = []
     for entry in entries[: len(said)]:
-        symbol = program.symbol(f"fault_{entry.name.replace('-', '_')}")
         raised = said[entry.name]
         if raised.is_long and where != program.path:
             # It waits in a loop, and its own instructions are left out.
             results += _run(iso, program, [entry], program.path)
             continue
-        results.append(_result(source, entry, raised, found.get(symbol.address, [])))
+        results.append(_result(source, entry, raised, found.get(code_of(program, entry), [])))
     rest = entries[len(said) :]
     return results + (_run(iso, program, rest, where) if rest else [])
 
@@ -93,6 +89,20 @@ def _result(source: Source, entry: Entry, raised: Raised, events: list[log.Event
         return Result(entry.name, None, str(wrong), is_wrong=True)
     recording["key"] = key(source.program, entry.name)
     return Result(entry.name, recording)
+
+
+def source_of(running: Machine, program: Program, tables: Memory, where: list[range]) -> Source:
+    """What the recordings of @running, which logs the ranges @where, have in common."""
+    running.stop()
+    logged = log.parse(running.log())
+    title = f"QEMU {machine.version()}, TCG"
+    program.lines(sorted(logged.code))
+    return Source(program, logged, tables, f"barestub {version()}", title, where)
+
+
+def code_of(program: Program, entry: Entry) -> int:
+    """Where the code of @entry lies."""
+    return program.symbol(f"fault_{entry.name.replace('-', '_')}").address
 
 
 def _shard(build: Path, names: list[str]) -> list[Result]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 
 import trapline
 import witness
@@ -14,16 +15,23 @@ from explorer.log import Delivered, Event, Executed, Log, Registers
 from explorer.machine import Raised
 from explorer.memory import Memory
 from explorer.program import Program
-from explorer.replay import Disagreement, Replay
+from explorer.replay import Disagreement, Replay, Step
 from manuals import VECTORS
 from trapline import USER_CALL, Fields
 
 FORMAT = 1
 STEPS_LIMIT = 3000
+BROKEN_STEPS_LIMIT = 600
+EVENTS_LIMIT = 10 * STEPS_LIMIT
+SHOWN_OF_RUN = 8  # instructions at the begin and at the end of what a program does between traps
 REGISTERS = (
     "rax rbx rcx rdx rsi rdi rbp rsp r8 r9 r10 r11 r12 r13 r14 r15 rip rflags"
     " cs ss ds es fs gs cr2 cr3 dr6"
 ).split()
+
+
+GOES_ON = f"It goes on: these are its first {STEPS_LIMIT} steps at most."
+ENDS = "The machine ends here: it resets."
 
 
 class Nothing(Exception):
@@ -107,12 +115,34 @@ def _follow(replay: Replay, part: Part, back: int) -> str | None:
         elif number > last and (depth <= 0 or event.rip == back):
             replay.take(number)
             return None
-        if len(replay.steps) >= STEPS_LIMIT:
-            return f"It goes on: these are the first {STEPS_LIMIT} steps."
+        if number - part.first >= EVENTS_LIMIT:
+            return GOES_ON
         before = replay.returns
         replay.take(number)
         depth -= replay.returns - before
-    return "The machine ends here: it resets."
+    return ENDS
+
+
+def _shortened(steps: list[Step], programs: list[range]) -> list[Step]:
+    """@steps with the middle of each long run of a program's own instructions as one step."""
+    found: list[Step] = []
+    is_own = [s.rip is not None and any(s.rip in where for where in programs) for s in steps]
+    for own, numbers in groupby(range(len(steps)), is_own.__getitem__):
+        run = [steps[number] for number in numbers]
+        if own and len(run) > 2 * SHOWN_OF_RUN + 1:
+            middle = run[SHOWN_OF_RUN:-SHOWN_OF_RUN]
+            run[SHOWN_OF_RUN:-SHOWN_OF_RUN] = [_joined(middle)]
+        found += run
+    return found
+
+
+def _joined(steps: list[Step]) -> Step:
+    """@steps as one."""
+    one = Step(skipped=len(steps), says=f"the program runs for {len(steps)} instructions")
+    for step in steps:
+        one.registers |= step.registers
+        one.writes |= step.writes
+    return one
 
 
 def _check_deliveries(replay: Replay, program: Program) -> None:
@@ -153,9 +183,11 @@ def _check_reports(part: Part, replay: Replay, peek: int, stubs: range) -> None:
                 )
 
 
-def _code(replay: Replay, program: Program, code: dict[int, bytes]) -> dict[str, dict]:
+def _code(
+    steps: list[Step], replay: Replay, program: Program, code: dict[int, bytes]
+) -> dict[str, dict]:
     """The instructions of the steps by their address."""
-    addresses = sorted({step.rip for step in replay.steps if step.rip is not None})
+    addresses = sorted({step.rip for step in steps if step.rip is not None})
     lines = program.lines(addresses)
     purposes = duties.of_steps(replay, program)
     found = {}
@@ -187,31 +219,59 @@ def _start(registers: Registers, stack: str, window: dict[int, int]) -> dict:
 def make(source: Source, entry: Entry, answer: Raised, events: list[Event]) -> dict:
     """Return the recording of @entry, to which the kernel gave @answer. Raises Disagreement, or
     Nothing."""
-    program = source.program
     raised = trapline.parse(answer.text)
     if raised.result.startswith("skip "):
         raise Nothing(raised.result.removeprefix("skip "))
     if not answer.has_ended and not raised.result.startswith(("pass", "known")):
         raise Disagreement(raised.result or "the kernel gives no result")
+    part, replay, head = _replay(source, entry, raised, events)
+    program = source.program
+    _check_deliveries(replay, program)
+    if not answer.has_ended:
+        _check_reports(part, replay, program.symbol("peek.read").address, program.stubs)
+    if raised.result.startswith("known"):
+        head["deviates"] = raised.result.partition(" ")[2]
+    return head | _body(source, replay, STEPS_LIMIT)
+
+
+def make_broken(source: Source, entry: Entry, answer: Raised, events: list[Event]) -> dict:
+    """Return the recording of @entry in a kernel that is broken: up to the damage, whatever the
+    kernel says of it."""
+    raised = trapline.parse(answer.text)
+    _part, replay, head = _replay(source, entry, raised, events)
+    words = raised.result.removeprefix("fail ") if raised.result.startswith("fail") else ""
+    if answer.has_ended:
+        words = "the machine resets, or says no more"
+    if words:
+        head["note"] = f"What comes of it: {words}."
+    return head | _body(source, replay, BROKEN_STEPS_LIMIT)
+
+
+def _replay(
+    source: Source, entry: Entry, raised: trapline.Raised, events: list[Event]
+) -> tuple[Part, Replay, dict]:
+    """Play @events. Return the head of the recording as well."""
+    program = source.program
     part = _part(events, raised, program.programs)
     replay = Replay(program, source.log.code, source.tables.copy(), part.events, source.logged)
     replay.lead_in(part.first)
     start = dict(replay.state), replay.stack
     note = _follow(replay, part, program.symbol("ring_return").address)
-    _check_deliveries(replay, program)
-    if not answer.has_ended:
-        _check_reports(part, replay, program.symbol("peek.read").address, program.stubs)
     completed = [delivery for _event, delivery in replay.deliveries if delivery.after is not None]
-    first = (completed or [replay.deliveries[0][1]])[0]
-    found = describe(source, entry, replay, first)
-    found["expects"] = words.sequence(list(map(words.expectation, raised.expected)))
-    found["note"] = note
-    if raised.result.startswith("known"):
-        found["deviates"] = raised.result.partition(" ")[2]
-    found["start"] = _start(*start, replay.window)
-    found["code"] = _code(replay, program, source.log.code)
-    found["steps"] = [step.json() for step in replay.steps]
-    return found
+    head = describe(source, entry, replay, (completed or [replay.deliveries[0][1]])[0])
+    head["expects"] = words.sequence(list(map(words.expectation, raised.expected)))
+    head["note"] = note
+    head["start"] = _start(*start, replay.window)
+    return part, replay, head
+
+
+def _body(source: Source, replay: Replay, limit: int) -> dict:
+    """The steps, @limit at most, and their instructions."""
+    steps = _shortened(replay.steps, source.program.programs)[:limit]
+    return {
+        "code": _code(steps, replay, source.program, source.log.code),
+        "steps": [step.json() for step in steps],
+    }
 
 
 def describe(source: Source, entry: Entry, replay: Replay, first: Delivery) -> dict:

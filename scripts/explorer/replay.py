@@ -13,7 +13,6 @@ from explorer.log import GENERAL, Delivered, Event, Executed, Registers
 from explorer.memory import Memory
 from explorer.program import Program
 
-SHOWN_OF_RUN = 8  # instructions of a program between two traps, at its begin and at its end
 INT_SIZES = {b"\xcc": 1, b"\xce": 1, b"\xf1": 1, b"\xcd": 2}
 IRET_FLAGS = 0x3F7FD7 & ~(1 << 16)  # that IRETQ in ring 0 takes from the frame, but RF
 PAGE = 12

@@ -1,0 +1,61 @@
+"""Records the kernels of the bug museum, up to the damage."""
+
+from __future__ import annotations
+
+import catalogue
+from catalogue import Entry
+from explorer.machine import Ended, Machine, Raised
+from explorer.program import Program
+from explorer.recorder import Result, code_of, source_of
+from explorer.recording import Nothing, make_broken, runs
+from explorer.replay import Disagreement
+from museum.bugs import Bug, BuildError, Tree
+
+TIMEOUT = 4  # seconds for an entry that takes less than one in a sound kernel
+
+# Which entry shows a mistake for which the museum names none, or one that comes too late.
+SHOWN_BY = {
+    "code-9": "inject-cso",
+    "no-code-21": "inject-cp",
+    "no-code-29": "inject-vc",
+    "no-code-30": "inject-sx",
+    "red-zone": "irq-sti",
+}
+
+
+def entry_of(bug: Bug) -> Entry:
+    """The entry of the catalogue that shows @bug."""
+    checked = [catch.subject for catch in bug.catches if catch.check == "check"]
+    name = SHOWN_BY.get(bug.name) or checked[0]
+    return next(entry for entry in catalogue.found() if entry.name == name)
+
+
+def record(bug: Bug) -> Result:
+    """Build the kernel with @bug, and record the entry that shows it."""
+    entry = entry_of(bug)
+    tree = Tree(f"explorer/broken/{bug.name}")
+    try:
+        tree.apply(bug)
+        tree.make("barestub.iso")
+        recording = _record(tree, entry)
+    except (Nothing, Disagreement, BuildError) as why:
+        return Result(bug.name, None, str(why), is_wrong=isinstance(why, BuildError))
+    except Ended:
+        return Result(bug.name, None, "the kernel does not come to its prompt", is_wrong=True)
+    finally:
+        tree.remove()
+    names = {"name": bug.name, "group": "bug", "summary": bug.mistake, "healthy": entry.name}
+    return Result(bug.name, recording | names)
+
+
+def _record(tree: Tree, entry: Entry) -> dict:
+    program = Program(tree.build / "barestub.elf", tree.path)
+    where = [*program.path, *program.programs]
+    with Machine(tree.build / "barestub.iso", where) as running:
+        tables = running.tables()
+        try:
+            answer = running.raise_fault(entry.name, TIMEOUT)
+        except Ended as ended:
+            answer = Raised(entry.name, str(ended), has_ended=True)
+        source = source_of(running, program, tables, where)
+    return make_broken(source, entry, answer, runs(source).get(code_of(program, entry), []))
