@@ -163,7 +163,7 @@ debug: ## step through traps in GDB: FAULT=NAME, WALK=NAME, RR=1 to go back in t
 		$(if $(WALK),--walk $(call quote,$(value WALK))) $(ELF) $(DEBUG_ISO)
 
 trace: ## record traps step by step, as JSON and text: all that have changed, or FAULT=NAME
-	@$(DEPS) kernel image run lint
+	@$(DEPS) kernel image run lint bugs
 	@$(MAKE) --no-print-directory $(ISO)
 	@$(PYTHON) scripts/trace $(if $(FAULT),--fault $(call quote,$(value FAULT))) $(BUILD)
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import catalogue
 from catalogue import Entry
+from explorer.log import Delivered
 from explorer.machine import Ended, Machine, Raised
 from explorer.program import Program
 from explorer.recorder import Result, code_of, source_of
 from explorer.recording import Nothing, make_broken, runs
 from explorer.replay import Disagreement
+from manuals import VECTORS
 from museum.bugs import Bug, BuildError, Tree
+
+VECTOR = {vector.mnemonic: vector.number for vector in VECTORS.values()}
 
 TIMEOUT = 4  # seconds for an entry that takes less than one in a sound kernel
 
@@ -21,6 +25,9 @@ SHOWN_BY = {
     "no-code-30": "inject-sx",
     "red-zone": "irq-sti",
 }
+
+# By the vector of an interrupt of a device, which was due at no entry of SHOWN_BY: what is beside it.
+INSTEAD = {VECTOR["COM1"]: "irq-serial", VECTOR["TIMER"]: "irq-timer"}
 
 
 def entry_of(bug: Bug) -> Entry:
@@ -44,7 +51,8 @@ def record(bug: Bug) -> Result:
         return Result(bug.name, None, "the kernel does not come to its prompt", is_wrong=True)
     finally:
         tree.remove()
-    names = {"name": bug.name, "group": "bug", "summary": bug.mistake, "healthy": entry.name}
+    healthy = INSTEAD.get(recording["vector"], entry.name)
+    names = {"name": bug.name, "group": "bug", "summary": bug.mistake, "healthy": healthy}
     return Result(bug.name, recording | names)
 
 
@@ -58,4 +66,7 @@ def _record(tree: Tree, entry: Entry) -> dict:
         except Ended as ended:
             answer = Raised(entry.name, str(ended), has_ended=True)
         source = source_of(running, program, tables, where)
-    return make_broken(source, entry, answer, runs(source).get(code_of(program, entry), []))
+    events = runs(source).get(code_of(program, entry), [])
+    if answer.has_ended and not any(isinstance(event, Delivered) for event in events):
+        events = source.log.events  # it does not survive the interrupt of the line typed
+    return make_broken(source, entry, answer, events)

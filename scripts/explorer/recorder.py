@@ -1,17 +1,13 @@
-"""Records entries of the catalogue and keeps what is still good: build/explorer/traces/."""
+"""Records entries of the catalogue: raises them on a machine, and makes recordings of its log."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import catalogue
 from catalogue import Entry
-from explorer import log, machine, text
+from explorer import log, machine
 from explorer.machine import Ended, Machine, Raised
 from explorer.memory import Memory
 from explorer.program import Program
@@ -20,10 +16,6 @@ from explorer.replay import Disagreement
 from version import version
 
 ROOT = Path(__file__).parents[2]
-HERE = Path(__file__).parent
-SUPPORT = ("catalogue", "intlog", "trapline", "witness", "words")
-JOBS = 2
-INDEX = "index.json"
 
 
 @dataclass
@@ -34,18 +26,6 @@ class Result:
     recording: dict | None
     why: str = ""
     is_wrong: bool = False  # what was measured disagrees: a failure
-
-
-@cache
-def _recorder() -> bytes:
-    """What recordings depend on beside the kernel: the recorder itself, and QEMU."""
-    files = [*sorted(HERE.glob("*.py")), *(ROOT / f"tests/support/{name}.py" for name in SUPPORT)]
-    return b"".join(file.read_bytes() for file in files) + machine.version().encode()
-
-
-def key(program: Program, name: str) -> str:
-    """What a recording of the entry @name depends on, in one word."""
-    return hashlib.sha256(program.image + _recorder() + name.encode()).hexdigest()
 
 
 def _raise_all(running: Machine, entries: list[Entry]) -> dict[str, Raised]:
@@ -87,7 +67,6 @@ def _result(source: Source, entry: Entry, raised: Raised, events: list[log.Event
         return Result(entry.name, None, str(nothing))
     except Disagreement as wrong:
         return Result(entry.name, None, str(wrong), is_wrong=True)
-    recording["key"] = key(source.program, entry.name)
     return Result(entry.name, recording)
 
 
@@ -105,86 +84,9 @@ def code_of(program: Program, entry: Entry) -> int:
     return program.symbol(f"fault_{entry.name.replace('-', '_')}").address
 
 
-def _shard(build: Path, names: list[str]) -> list[Result]:
+def record(build: Path, names: list[str]) -> list[Result]:
+    """Record the entries @names of the kernel in @build."""
     entries = {entry.name: entry for entry in catalogue.found()}
     program = Program(build / "barestub.elf", ROOT)
     chosen = [entries[name] for name in names]
     return _run(build / "barestub.iso", program, chosen, [*program.path, *program.programs])
-
-
-def _order(entry: Entry) -> bool:
-    """Those that end the machine come last."""
-    return catalogue.is_fatal(entry.name)
-
-
-class Shelf:
-    """The directory of recordings."""
-
-    def __init__(self, build: Path, path: Path | None = None) -> None:
-        """The recordings of the kernel in @build, which are in @path."""
-        self.build = build
-        self.path = path or build / "explorer" / "traces"
-        self.path.mkdir(parents=True, exist_ok=True)
-        self._program = Program(build / "barestub.elf", ROOT)
-
-    def file(self, name: str) -> Path:
-        return self.path / f"{name}.json"
-
-    def load(self, name: str) -> dict:
-        """Return the recording of @name."""
-        return json.loads(self.file(name).read_text())
-
-    def _index(self) -> dict:
-        file = self.path / INDEX
-        return json.loads(file.read_text()) if file.exists() else {"missing": []}
-
-    def is_good(self, name: str) -> bool:
-        """Whether the recording of @name, or the reason why there is none, is still good."""
-        file = self.file(name)
-        if file.exists():
-            return self.load(name).get("key") == key(self._program, name)
-        found = [row for row in self._index()["missing"] if row["name"] == name]
-        return bool(found) and found[0].get("key") == key(self._program, name)
-
-    def record(self, names: list[str]) -> list[Result]:
-        """Record the entries @names that have changed; return what came of these."""
-        entries = [entry for entry in catalogue.found() if entry.name in names]
-        due = [entry.name for entry in sorted(entries, key=_order) if not self.is_good(entry.name)]
-        shards = [due[number::JOBS] for number in range(JOBS) if due[number::JOBS]]
-        results = []
-        with ProcessPoolExecutor(JOBS) as pool:
-            for found in pool.map(_shard, [self.build] * len(shards), shards):
-                results += found
-        for result in results:
-            self._keep(result)
-        self._write_index(results)
-        return results
-
-    def _keep(self, result: Result) -> None:
-        file = self.file(result.name)
-        if result.recording is None:
-            for old in (file, file.with_suffix(".txt")):
-                old.unlink(missing_ok=True)
-            return
-        file.write_text(json.dumps(result.recording, separators=(",", ":")) + "\n")
-        words = "\n".join(text.lines(result.recording))
-        file.with_suffix(".txt").write_text(words + "\n")
-
-    def _write_index(self, results: list[Result]) -> None:
-        entries = {entry.name: entry for entry in catalogue.found()}
-        new = {result.name for result in results}
-        missing = [row for row in self._index()["missing"] if row["name"] not in new]
-        missing += [
-            {
-                "name": result.name,
-                "group": "fault",
-                "summary": entries[result.name].summary,
-                "why": result.why,
-                "key": key(self._program, result.name),
-            }
-            for result in results
-            if result.recording is None
-        ]
-        names = sorted(file.stem for file in self.path.glob("*.json") if file.name != INDEX)
-        index = {"format": 1, "recorded": names, "missing": missing}
-        (self.path / INDEX).write_text(json.dumps(index, indent=1) + "\n")

@@ -13,10 +13,10 @@ import pytest
 import catalogue
 from conftest import BUILD, ROOT, stopped_at_prompt
 from explorer import log
+from explorer.keep import Shelf
 from explorer.machine import Machine, Raised
 from explorer.memory import Memory
 from explorer.program import Program
-from explorer.recorder import Shelf
 from explorer.recording import Source, make, runs
 from explorer.replay import Disagreement
 
