@@ -163,7 +163,7 @@ debug: ## step through traps in GDB: FAULT=NAME, WALK=NAME, RR=1 to go back in t
 		$(if $(WALK),--walk $(call quote,$(value WALK))) $(ELF) $(DEBUG_ISO)
 
 trace: ## record traps step by step, as JSON and text: all that have changed, or FAULT=NAME
-	@$(DEPS) kernel image run lint bugs
+	@$(DEPS) kernel image run lint bugs $(if $(FAULT),,silicon clang)
 	@$(MAKE) --no-print-directory $(ISO)
 	@$(PYTHON) scripts/trace $(if $(FAULT),--fault $(call quote,$(value FAULT))) $(BUILD)
 
@@ -216,7 +216,7 @@ campaign: ## flip each bit of a trap's frame, and N= others chosen by SEED=: SHA
 	@$(PYTHON) scripts/campaign $(N:%=--count %) $(SEED:%=--seed %) $(SHARD:%=--shard %) $(BUILD)
 
 explore: ## record the traps, and make build/explorer/index.html of them: FAULTS=DIR, CHECK=1
-	@$(DEPS) kernel image run lint bugs $(if $(CHECK),test browser)
+	@$(DEPS) kernel image run lint bugs silicon clang $(if $(CHECK),test browser)
 	@$(MAKE) --no-print-directory $(ISO)
 	@$(PYTHON) scripts/explore $(if $(CHECK),--check) $(BUILD)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import catalogue
 from catalogue import Entry
-from explorer import broken, machine, recorder, text
+from explorer import broken, compilers, machine, recorder, text
 from explorer.program import Program
 from explorer.recorder import ROOT, Result
 from museum.bugs import bugs
@@ -20,6 +20,7 @@ HERE = Path(__file__).parent
 SUPPORT = ("catalogue", "intlog", "trapline", "witness", "words")
 JOBS = 2
 INDEX = "index.json"
+STUBS = ("asm/stubs.asm.o", "asm/entry.asm.o")  # in the build directory
 
 
 @cache
@@ -83,6 +84,13 @@ class Shelf:
         for result in results:
             self._keep(result)
         self._write_index(results)
+        return results
+
+    def record_compilers(self) -> list[Result]:
+        """Record the compilers' paths beside ours, which takes no machine."""
+        results = compilers.record(self.build, [str(self.build / name) for name in STUBS])
+        for result in results:
+            self._keep(result)
         return results
 
     def _keep(self, result: Result) -> None:

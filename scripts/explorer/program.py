@@ -67,6 +67,10 @@ class Program:
             for name, address, offset, size in SECTION.findall(text)
         }
 
+    def section(self, name: str) -> tuple[range, int]:
+        """Return where the section @name lies, and where in the file."""
+        return self._sections()[name]
+
     def data(self, address: int, size: int) -> bytes:
         """Return @size bytes at @address, as the file has them."""
         for where, offset in self._sections().values():

@@ -183,7 +183,7 @@ def _check_reports(part: Part, replay: Replay, peek: int, stubs: range) -> None:
                 )
 
 
-def _code(
+def code_table(
     steps: list[Step], replay: Replay, program: Program, code: dict[int, bytes]
 ) -> dict[str, dict]:
     """The instructions of the steps by their address."""
@@ -205,7 +205,7 @@ def _code(
     return found
 
 
-def _start(registers: Registers, stack: str, window: dict[int, int]) -> dict:
+def start_of(registers: Registers, stack: str, window: dict[int, int]) -> dict:
     return {
         "registers": {name: f"{registers[name]:x}" for name in REGISTERS},
         "stack": stack,
@@ -261,7 +261,7 @@ def _replay(
     head = describe(source, entry, replay, (completed or [replay.deliveries[0][1]])[0])
     head["expects"] = words.sequence(list(map(words.expectation, raised.expected)))
     head["note"] = note
-    head["start"] = _start(*start, replay.window)
+    head["start"] = start_of(*start, replay.window)
     return part, replay, head
 
 
@@ -269,7 +269,7 @@ def _body(source: Source, replay: Replay, limit: int) -> dict:
     """The steps, @limit at most, and their instructions."""
     steps = _shortened(replay.steps, source.program.programs)[:limit]
     return {
-        "code": _code(steps, replay, source.program, source.log.code),
+        "code": code_table(steps, replay, source.program, source.log.code),
         "steps": [step.json() for step in steps],
     }
 

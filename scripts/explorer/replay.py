@@ -244,15 +244,15 @@ class Replay:
     def _name(self, rip: int, slot: int) -> str:
         """What the instruction at @rip puts into @slot of the frame."""
         writer, insn = self._writer(rip), self.instructions[rip]
-        if writer == "stub":
-            following = self._code.get(rip + insn.size, b"")
-            return "error code" if following[:1] in (b"\x68", b"\x6a") else "vector"
-        if writer != "trap_entry":
+        if writer not in ("stub", "trap_entry"):
             return ""
         if insn.mnemonic == "push" and insn.op_str in GENERAL:
             return insn.op_str
         if insn.mnemonic == "call":
             return "return address"
+        if writer == "stub" and insn.mnemonic == "push":
+            following = self._code.get(rip + insn.size, b"")
+            return "error code" if following[:1] in (b"\x68", b"\x6a") else "vector"
         return "error code" if "+ 8]" in insn.op_str else "vector"
 
     def _return(self, step: Step, rip: int) -> None:

@@ -12,13 +12,14 @@ import pytest
 
 import catalogue
 from conftest import BUILD, ROOT, stopped_at_prompt
-from explorer import log
-from explorer.keep import Shelf
+from explorer import broken, compilers, log
+from explorer.keep import STUBS, Shelf
 from explorer.machine import Machine, Raised
 from explorer.memory import Memory
 from explorer.program import Program
 from explorer.recording import Source, make, runs
 from explorer.replay import Disagreement
+from museum.bugs import bugs
 
 PLAIN = "pf-write-readonly"  # ring 0, with an error code
 RING_3 = "gp-user-cli"
@@ -30,6 +31,7 @@ NAMES = [PLAIN, RING_3, ON_IST, OPENED, ASYNCHRONOUS, NESTED]
 
 FRAME = ["ss", "rsp", "rflags", "cs", "rip"]
 SAVED = "rax rcx rdx rbx rsi rdi rbp r8 r9 r10 r11 r12 r13 r14 r15".split()
+SAVERS = {"path-barestub": "trap_entry", "path-gcc": "stub"}
 COLUMNS = 80
 
 
@@ -112,7 +114,7 @@ def test_source_and_duty_of_each_instruction(recordings: dict[str, dict]) -> Non
         ("trap_entry", "push rax", "saving"),
         ("trap_entry.safe", "and rsp, 0xfffffffffffffff0", "alignment"),
         ("trap_entry.safe+0x4", "mov rdi, rbp", "arguments"),
-        ("trap_entry.return+0x1e", "iretq", "return"),
+        ("trap_entry.iretq", "iretq", "return"),
     ]:
         assert (code[name]["text"], code[name]["duty"]) == (text, duty)
         line = (ROOT / code[name]["file"]).read_text().splitlines()[code[name]["line"] - 1]
@@ -179,11 +181,10 @@ def test_what_disagrees_is_refused(measured: tuple[Program, Memory, Raised, str]
     assert remake(measured, text, raised.text)["steps"]
 
     # The dispatcher reads another code than the CPU has pushed.
-    before, mark, behind = text.partition(": v=0e")
-    read = "R8 =0000000000000003"
-    assert read in behind
+    called = text.index(f"/{program.symbol('trap_dispatch').address:016x}/", text.index(": v=0e"))
+    place = re.compile(r"\bR\w\w? ?=0{15}3").search(text, called).end() - 1
     with pytest.raises(Disagreement, match="holds 4, and 3 was the last that was written"):
-        remake(measured, before + mark + behind.replace(read, "R8 =0000000000000004", 1), raised.text)
+        remake(measured, text[:place] + "4" + text[place + 1 :], raised.text)
 
     # The kernel reports another code, another RIP, one trap more.
     for old, new in [("error=0x3 rip", "error=0x2 rip"), (" cs=0x8", " cs=0x10")]:
@@ -220,3 +221,27 @@ def test_an_unknown_name_is_told() -> None:
     command = [sys.executable, str(ROOT / "scripts/trace"), "--fault", "pf-write-readonl", "build"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1 and "did you mean pf-write-readonly" in done.stderr
+
+
+def test_a_broken_kernel_is_recorded_up_to_the_damage(recordings: dict[str, dict]) -> None:
+    """With a dummy where the CPU has pushed a code, all below it lies a slot too low."""
+    bug = next(bug for bug in bugs() if bug.name == "dummy-on-code")
+    recording = broken.record(bug).recording
+    assert (recording["group"], recording["healthy"]) == ("bug", PLAIN)
+    assert written(recordings[PLAIN], "stub") == ["vector"]
+    assert written(recording, "stub")[:2] == ["error code", "vector"]
+    assert recording["note"] == "What comes of it: error code 0x0, not 0x3."
+
+
+def test_the_compilers_paths_are_those_of_make_compare(tmp_path: Path) -> None:
+    stubs = [str(BUILD / name) for name in STUBS]
+    found = {result.name: result.recording for result in compilers.record(tmp_path, stubs)}
+    assert found.keys() == {"path-barestub", "path-gcc", "path-clang"}
+    for recording in found.values():
+        assert recording["group"] == "compiler"
+        texts = [recording["code"][s["rip"]]["text"] for s in recording["steps"] if "rip" in s]
+        assert texts[1] == "endbr64" and texts[-2] == "iretq"
+        before, behind = recording["start"]["registers"], state_behind(recording)
+        assert behind == before
+    saved = {name: set(SAVED) & set(written(found[name], by)) for name, by in SAVERS.items()}
+    assert [len(names) for names in saved.values()] == [15, 9]
