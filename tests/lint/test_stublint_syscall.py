@@ -137,6 +137,19 @@ def test_every_rule_is_seen_red() -> None:
     assert rules <= {bug.rule for bug in BUGS} | of_ways_in | for_information
 
 
+@pytest.mark.parametrize(
+    ("bug", "sources"), [("UNCHECKED", {"SYSCALL", "C's change of the frame"}),
+                         ("CHECKED_EARLY", {"C's change of the frame"})]
+)  # fmt: skip
+def test_how_rip_comes_not_to_be_canonical(
+    bug: str, sources: set[str], bench: Workbench
+) -> None:
+    finding = lint(bench, "LINUX", bug).finding("sysret-not-canonical")
+    assert {
+        words.partition(" after ")[2] for words in (finding["seen"], *finding["also"])
+    } == sources
+
+
 def test_what_c_may_write_into_the_frame(bench: Workbench) -> None:
     report = lint(bench, "IRETQ", "NONE")
     assert report.finding("syscall-rflags-trusted")["severity"] == "INFO"

@@ -73,7 +73,10 @@ class Running:
         path = os.path.join(self._directory.name, "state")
         try:
             self._qmp.execute("migrate", uri=f"exec:cat > {path}")
+            end = time.monotonic() + TIMEOUT
             while (status := self._migration()) not in ("completed", "failed", "cancelled"):
+                if time.monotonic() > end:
+                    self._qmp.execute("migrate_cancel")
                 time.sleep(MIGRATION_POLL)
             with open(path, "rb") as file:
                 return file.read() if status == "completed" else b""
