@@ -22,11 +22,12 @@ NATIVE_OBJECTS := $(patsubst %,$(SILICON)/%.c.o,native native_kernel native_run 
 	native_world catalogue program_lines vectors print)
 CATALOGUE := $(filter $(BUILD)/tests/faults/% $(OWN)/%,$(OBJECTS))
 
-# Entries of ring 0 name symbols of the kernel, and do not run here.
+# Entries of ring 0 name symbols of the kernel, and do not run here. Those of ring 3 may load FS, by
+# which the dynamic linker works: it must have bound all before (-z now).
 $(SILICON)/native: $(NATIVE_OBJECTS) $(CATALOGUE) tests/silicon/native.ld $(BUILD)/objects
 	@echo '  LD    $@'
-	@$(HOST_CC) $(HOST_LDFLAGS) $(STRICT_LINK:%=-Wl,%) -Wl,-Ttext-segment=0x10000000,--unresolved-symbols=ignore-all \
-		-T tests/silicon/native.ld -o $@ $(NATIVE_OBJECTS) $(CATALOGUE)
+	@$(HOST_CC) $(HOST_LDFLAGS) $(STRICT_LINK:%=-Wl,%) -Wl,-Ttext-segment=0x10000000,-z,now \
+		-Wl,--unresolved-symbols=ignore-all -T tests/silicon/native.ld -o $@ $(NATIVE_OBJECTS) $(CATALOGUE)
 
 vpath %.c tests/silicon kernel/faults kernel/trap kernel/lib
 $(SILICON)/%.c.o: %.c tests/silicon/rules.mk
