@@ -166,14 +166,16 @@ def _share(part: int, whole: int) -> str:
 def said(
     files: list[Path], options: tuple[str, ...], due: set[str], answer: Path
 ) -> Counter[str]:
-    """Return the rules that stublint finds broken, those that count and those of @due, and by how
-    many findings."""
+    """Return the rules that stublint finds broken, and by how many findings. Those for information
+    are told of @due alone, if nothing that counts is said of it."""
     with contextlib.redirect_stdout(io.StringIO()):
         status = cli.main([*map(str, files), *options, "--json", str(answer)])
     if status == cli.CANNOT_RUN:
         return Counter()
     findings = json.loads(answer.read_text())["findings"]
-    return Counter(f["rule"] for f in findings if f["severity"] in COUNTED or f["rule"] in due)
+    counted = Counter(f["rule"] for f in findings if f["severity"] in COUNTED)
+    noted = Counter(f["rule"] for f in findings if f["severity"] not in COUNTED)
+    return counted + Counter({rule: noted[rule] for rule in due - set(counted)})
 
 
 def variants(design: Design) -> Iterator[tuple[str, str, Edit | None]]:
