@@ -37,7 +37,7 @@ def entry_of(bug: Bug) -> Entry:
     return next(entry for entry in catalogue.found() if entry.name == name)
 
 
-def record(bug: Bug) -> Result:
+def record(bug: Bug) -> list[Result]:
     """Build the kernel with @bug, and record the entry that shows it."""
     entry = entry_of(bug)
     tree = Tree(f"explorer/broken/{bug.name}")
@@ -46,14 +46,14 @@ def record(bug: Bug) -> Result:
         tree.make("barestub.iso")
         recording = _record(tree, entry)
     except (Nothing, Disagreement, BuildError) as why:
-        return Result(bug.name, None, str(why), is_wrong=isinstance(why, BuildError))
+        return [Result(bug.name, None, str(why), is_wrong=isinstance(why, BuildError))]
     except Ended:
-        return Result(bug.name, None, "the kernel does not come to its prompt", is_wrong=True)
+        return [Result(bug.name, None, "the kernel does not come to its prompt", is_wrong=True)]
     finally:
         tree.remove()
     healthy = INSTEAD.get(recording["vector"], entry.name)
     names = {"name": bug.name, "group": "bug", "summary": bug.mistake, "healthy": healthy}
-    return Result(bug.name, recording | names)
+    return [Result(bug.name, recording | names)]
 
 
 def _record(tree: Tree, entry: Entry) -> dict:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import capstone
-from capstone import x86
+from capstone import CS_GRP_CALL, CS_GRP_JUMP, x86
+from capstone.x86 import X86_GRP_BRANCH_RELATIVE
 
 from explorer.log import Registers
 
@@ -124,7 +125,8 @@ def _memory(insn: capstone.CsInsn, before: Registers, effect: Effect, load: Load
 
 def _targets(insn: capstone.CsInsn) -> set[int]:
     """Where it goes on, of which a trap knows nothing; empty if it depends on a register."""
-    jumps = insn.group(capstone.CS_GRP_JUMP) or insn.group(capstone.CS_GRP_CALL)
+    # To Capstone, LOOP is a relative branch and no jump.
+    jumps = any(map(insn.group, (CS_GRP_JUMP, CS_GRP_CALL, X86_GRP_BRANCH_RELATIVE)))
     if insn.mnemonic in ("ret", "iretq", "iretd", "retf", "retfq", "iret"):
         return set()
     if not jumps:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import cache
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from museum.bugs import bugs
 HERE = Path(__file__).parent
 SUPPORT = ("catalogue", "intlog", "trapline", "witness", "words")
 JOBS = 2
+SHARD = 40  # entries: what one machine raises
 INDEX = "index.json"
 STUBS = ("asm/stubs.asm.o", "asm/entry.asm.o")  # in the build directory
 
@@ -75,12 +76,18 @@ class Shelf:
         """Record the entries and bugs @names that have changed; return what came of these."""
         entries = sorted(catalogue.found(), key=_order)
         due = [e.name for e in entries if e.name in names and not self.is_good(e.name)]
-        shards = [due[number::JOBS] for number in range(JOBS) if due[number::JOBS]]
+        shards = [due[start : start + SHARD] for start in range(0, len(due), SHARD)]
         mistakes = [b for b in bugs() if b.name in names and not self.is_good(b.name)]
+        results = []
         with ProcessPoolExecutor(JOBS) as pool:
-            found = list(pool.map(recorder.record, [self.build] * len(shards), shards))
-            results = [result for shard in found for result in shard]
-            results += pool.map(broken.record, mistakes)
+            parts = [pool.submit(recorder.record, self.build, shard) for shard in shards]
+            parts += [pool.submit(broken.record, mistake) for mistake in mistakes]
+            for part in as_completed(parts):
+                results += self._kept(part.result())
+        return results
+
+    def _kept(self, results: list[Result]) -> list[Result]:
+        """Keep @results at once: the next ones may take long."""
         for result in results:
             self._keep(result)
         self._write_index(results)
@@ -89,9 +96,7 @@ class Shelf:
     def record_compilers(self) -> list[Result]:
         """Record the compilers' paths beside ours, which takes no machine."""
         results = compilers.record(self.build, [str(self.build / name) for name in STUBS])
-        for result in results:
-            self._keep(result)
-        return results
+        return self._kept(results)
 
     def _keep(self, result: Result) -> None:
         file = self.file(result.name)

@@ -23,6 +23,7 @@ FORMAT = 1
 STEPS_LIMIT = 3000
 BROKEN_STEPS_LIMIT = 600
 EVENTS_LIMIT = 10 * STEPS_LIMIT
+CUT_EVENTS = 4000  # of a log that was cut, the first ones, which are all in it: machine.LIMIT
 SHOWN_OF_RUN = 8  # instructions at the begin and at the end of what a program does between traps
 REGISTERS = (
     "rax rbx rcx rdx rsi rdi rbp rsp r8 r9 r10 r11 r12 r13 r14 r15 rip rflags"
@@ -103,9 +104,10 @@ def _part(events: list[Event], raised: trapline.Raised, programs: list[range]) -
     return Part(events, first, candidates, raised.traps)
 
 
-def _follow(replay: Replay, part: Part, back: int) -> str | None:
-    """Take the steps of @part up to the first instruction behind its last trap. Return why the
-    recording ends before that, or None. @back is where the kernel ends an entry."""
+def _follow(replay: Replay, part: Part, back: int, limit: int) -> str | None:
+    """Take the steps of @part, of @limit events at most, up to the first instruction behind its last
+    trap. Return why the recording ends before that, or None. @back is where the kernel ends an
+    entry."""
     last = max(i for i, event in enumerate(part.events) if event is part.own[-1])
     depth = 0
     for number in range(part.first, len(part.events)):
@@ -115,7 +117,7 @@ def _follow(replay: Replay, part: Part, back: int) -> str | None:
         elif number > last and (depth <= 0 or event.rip == back):
             replay.take(number)
             return None
-        if number - part.first >= EVENTS_LIMIT:
+        if number - part.first >= limit:
             return GOES_ON
         before = replay.returns
         replay.take(number)
@@ -224,7 +226,7 @@ def make(source: Source, entry: Entry, answer: Raised, events: list[Event]) -> d
         raise Nothing(raised.result.removeprefix("skip "))
     if not answer.has_ended and not raised.result.startswith(("pass", "known")):
         raise Disagreement(raised.result or "the kernel gives no result")
-    part, replay, head = _replay(source, entry, raised, events)
+    part, replay, head = _replay(source, entry, answer, events)
     program = source.program
     _check_deliveries(replay, program)
     if not answer.has_ended:
@@ -238,7 +240,7 @@ def make_broken(source: Source, entry: Entry, answer: Raised, events: list[Event
     """Return the recording of @entry in a kernel that is broken: up to the damage, whatever the
     kernel says of it."""
     raised = trapline.parse(answer.text)
-    _part, replay, head = _replay(source, entry, raised, events)
+    _part, replay, head = _replay(source, entry, answer, events)
     words = raised.result.removeprefix("fail ") if raised.result.startswith("fail") else ""
     if answer.has_ended:
         words = "the machine resets, or says no more"
@@ -248,15 +250,16 @@ def make_broken(source: Source, entry: Entry, answer: Raised, events: list[Event
 
 
 def _replay(
-    source: Source, entry: Entry, raised: trapline.Raised, events: list[Event]
+    source: Source, entry: Entry, answer: Raised, events: list[Event]
 ) -> tuple[Part, Replay, dict]:
     """Play @events. Return the head of the recording as well."""
-    program = source.program
+    program, raised = source.program, trapline.parse(answer.text)
     part = _part(events, raised, program.programs)
     replay = Replay(program, source.log.code, source.tables.copy(), part.events, source.logged)
     replay.lead_in(part.first)
     start = dict(replay.state), replay.stack
-    note = _follow(replay, part, program.symbol("ring_return").address)
+    limit = CUT_EVENTS if answer.is_long else EVENTS_LIMIT
+    note = _follow(replay, part, program.symbol("ring_return").address, limit)
     completed = [delivery for _event, delivery in replay.deliveries if delivery.after is not None]
     head = describe(source, entry, replay, (completed or [replay.deliveries[0][1]])[0])
     head["expects"] = words.sequence(list(map(words.expectation, raised.expected)))

@@ -25,7 +25,7 @@ PLAIN = "pf-write-readonly"  # ring 0, with an error code
 RING_3 = "gp-user-cli"
 ON_IST = "df-de-ts"
 OPENED = "gp-int13"  # a slot is opened for the error code that did not come
-ASYNCHRONOUS = "nmi"
+ASYNCHRONOUS = "nmi-unblocked"
 NESTED = "bp-in-handler"
 NAMES = [PLAIN, RING_3, ON_IST, OPENED, ASYNCHRONOUS, NESTED]
 
@@ -95,7 +95,7 @@ def test_the_stack_is_told(recordings: dict[str, dict]) -> None:
 
 def test_traps_within_a_trap_are_shown_as_they_come(recordings: dict[str, dict]) -> None:
     assert deliveries(recordings[NESTED]).count("event") == 2
-    assert deliveries(recordings[ASYNCHRONOUS]).count("event") == 1
+    assert deliveries(recordings[ASYNCHRONOUS]).count("event") == 3
 
 
 def test_it_ends_behind_the_return(recordings: dict[str, dict]) -> None:
@@ -226,7 +226,7 @@ def test_an_unknown_name_is_told() -> None:
 def test_a_broken_kernel_is_recorded_up_to_the_damage(recordings: dict[str, dict]) -> None:
     """With a dummy where the CPU has pushed a code, all below it lies a slot too low."""
     bug = next(bug for bug in bugs() if bug.name == "dummy-on-code")
-    recording = broken.record(bug).recording
+    recording = broken.record(bug)[0].recording
     assert (recording["group"], recording["healthy"]) == ("bug", PLAIN)
     assert written(recordings[PLAIN], "stub") == ["vector"]
     assert written(recording, "stub")[:2] == ["error code", "vector"]
@@ -245,3 +245,11 @@ def test_the_compilers_paths_are_those_of_make_compare(tmp_path: Path) -> None:
         assert behind == before
     saved = {name: set(SAVED) & set(written(found[name], by)) for name, by in SAVERS.items()}
     assert [len(names) for names in saved.values()] == [15, 9]
+
+
+def test_a_waiting_program_is_shortened(recordings: dict[str, dict]) -> None:
+    """It waits in a loop, which is no code that nobody has seen."""
+    hidden = [step for step in recordings[ASYNCHRONOUS]["steps"] if "skipped" in step]
+    waits = [step for step in hidden if step["skipped"]]
+    assert waits and all(step["skipped"] > 1000 for step in waits)
+    assert not [step for step in hidden if step["says"].startswith("..@")]
