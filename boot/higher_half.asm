@@ -7,6 +7,7 @@
         bits    64
         section .text progbits alloc exec nowrite align=16
 
+extern boot_gdtr
 extern boot_stack.top
 extern boot_main
 extern kmain
@@ -22,6 +23,7 @@ higher_half:
         mov     gs, eax
         mov     ss, eax
         mov     rsp, KERNEL_BASE + boot_stack.top
+        lgdt    [rel boot_gdtr]
         xor     ebp, ebp                ; ends the chain of frame pointers
         mov     edi, edi                ; boot_main(physical address), zero-extended
         call    boot_main               ; builds the kernel's own page tables

@@ -78,7 +78,7 @@ start:
         or      eax, CR0_PG
         mov     cr0, eax
         lgdt    [gdtr]
-        jmp     CODE64:long_mode
+        jmp     SELECTOR_KERNEL_CODE:long_mode
 
 ; Say the text at ESI on the serial line and on the VGA text screen, then halt.
 fail:
@@ -131,14 +131,9 @@ no_long_mode:
 no_execute_disable:
         db      "Barestub: this CPU has no execute-disable pages (NX). Halted.", 13, 10, 0
 
-        align   8
-gdt:
-        dq      0
-CODE64  equ     $ - gdt
-        dq      0x00209A0000000000      ; code, 64 bits, present, DPL 0
 gdtr:
-        dw      $ - gdt - 1
-        dd      gdt
+        dw      boot_gdt.end - boot_gdt - 1
+        dd      boot_gdt - KERNEL_BASE
 
 extern higher_half
 
@@ -148,12 +143,27 @@ long_mode:
         jmp     rax
         cfi_end
 
-        section .boot_bss nobits alloc noexec write align=4096
+; In the image, which the kernel's own tables map as well: up to gdt_init() a trap finds its code
+; segment here. It is read-only, so "accessed" is set.
+        section .rodata progbits alloc noexec nowrite align=8
 
+boot_gdt:
+        dq      0
+        dq      0x00209B0000000000      ; SELECTOR_KERNEL_CODE: 64 bits, present, DPL 0, accessed
+.end:
+global boot_gdtr
+boot_gdtr:
+        dw      boot_gdt.end - boot_gdt - 1
+        dq      boot_gdt
+
+        section .boot_bss nobits alloc noexec write align=CPU_REGION_SIZE
+
+; A region as kernel/trap/stacks.h has it: a trap finds the struct cpu at its base.
+boot_region:    resb KERNEL_STACK_LOW - CPU_BASE
+global boot_stack.top
+boot_stack:     resb CPU_REGION_SIZE - (boot_stack - boot_region)
+.top:
 pml4:           resb TABLE_SIZE
 low:            resb TABLE_SIZE
 high:           resb TABLE_SIZE
 directories:    resb TABLE_SIZE * LOW_TABLES
-global boot_stack.top
-boot_stack:     resb 4096               ; scripts/build/stack_budget: more than enough
-.top:

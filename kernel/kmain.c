@@ -36,6 +36,8 @@ uint64_t boot_main(uint64_t information)
 {
     uart_init();
     print_init(console_write);
+    trap_init(panic_trap);
+    idt_init();
     bootinfo_init(information, BOOT_IDENTITY_END);
     screen_init_early();
     bootinfo_report();
@@ -64,8 +66,6 @@ static void run_command_line(void)
 void kmain(void)
 {
     gdt_init();
-    trap_init(panic_trap);
-    idt_init();
     cpu_init();
     state_init();
     screen_remap();

@@ -215,11 +215,12 @@ def test_a_last_word_that_faults(
     is_halted(machine)
 
 
-@pytest.mark.parametrize("place", ["cpu_init", "screen_remap"])
-def test_a_panic_before_the_screen_is_mapped(
+@pytest.mark.parametrize("place", ["bootinfo_init", "gdt_init", "cpu_init", "screen_remap"])
+def test_a_panic_on_the_way_to_the_prompt(
     iso: str, symbols: dict[str, Symbol], tmp_path: Path, place: str
 ) -> None:
-    """Between the kernel's own page tables and screen_remap(), the display is out of reach."""
+    """On the boot loader's tables and on the kernel's own, with the GDT of either. Between those
+    tables and screen_remap(), the display is out of reach."""
     socket = str(tmp_path / "gdb")
     options = gdbstub.options(socket)
     with Qemu(iso, options=options) as machine, GdbStub(socket) as stub:
