@@ -20,6 +20,7 @@ sys.path.insert(0, str(ROOT / "scripts"))  # emulator/, which scripts/run uses a
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 import gdbstub  # noqa: E402
+from calling import Caller  # noqa: E402
 from gdbstub import GdbStub  # noqa: E402
 from guest import PROMPT  # noqa: E402
 from qemu import Qemu  # noqa: E402
@@ -159,6 +160,12 @@ def stopped(
     """A machine at the prompt, stopped by its GDB stub, without a screen."""
     with stopped_at_prompt(iso, state, "no screen", tmp_path) as found:
         yield found
+
+
+@pytest.fixture
+def call(stopped: tuple[Qemu, GdbStub], symbols: dict[str, Symbol]) -> Caller:
+    """call(function, ...) calls the kernel's functions on the machine of `stopped`."""
+    return Caller(stopped[1], symbols)
 
 
 @pytest.fixture

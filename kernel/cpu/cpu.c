@@ -13,7 +13,9 @@ void cpu_detect(void)
         leaf <= cpuid(CPUID_EXTENDED & leaf, 0).eax && cpuid(leaf, subleaf).output & 1u << bit;
 #include "cpu/features.def"
 #undef FEATURE
-    features[FEATURE_PTE_RESERVED] = paging_reserved_bit() != 0;
+    if (!cpu_has(FEATURE_XSAVE))
+        cpu_forget(FEATURE_AVX);                            // XCR0 must allow it: SDM vol. 1, 14.3
+    features[FEATURE_PTE_RESERVED] = paging_reserved_bit(); // 0 if there is none
 }
 
 void cpu_forget(enum feature feature)
@@ -29,7 +31,6 @@ bool cpu_has(enum feature feature)
 const char *feature_name(enum feature feature)
 {
     static const char *const names[] = {
-        [FEATURE_ALWAYS] = "any x86-64 CPU",
 #define FEATURE(name, leaf, subleaf, output, bit) [FEATURE_##name] = #name,
 #include "cpu/features.def"
 #undef FEATURE

@@ -15,13 +15,13 @@ enum feature {
 /// Whether the CPU has @feature; FEATURE_ALWAYS is always there.
 bool cpu_has(enum feature feature);
 
-/// The feature's name in the manuals.
+/// The name in the manuals of a feature that a CPU may lack.
 const char *feature_name(enum feature feature);
 
 /// Detect the features.
 void cpu_detect(void);
 
-/// The CPU has @feature, but the firmware forbids it: cpu_has() denies it from now on.
+/// The CPU has @feature, but it cannot be used: cpu_has() denies it from now on.
 void cpu_forget(enum feature feature);
 
 /// Switch on in CR0, CR4 and XCR0 what the kernel relies on. Needs the kernel's own tables.

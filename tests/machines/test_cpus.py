@@ -3,13 +3,15 @@ as past CLAC; an entry is skipped there for what it needs and the CPU has not, a
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 
 import catalogue
 import ktap
-from conftest import NO_SCREEN, Start
+from calling import Caller
+from conftest import NO_SCREEN, ROOT, Start
 from guest import PROMPT
 from ktap import Result
 from qemu import Qemu
@@ -23,6 +25,8 @@ MODELS = {
     "Nehalem": "not even SVM",
     "Conroe": "no CMPXCHG16B either: of all models it has the least",
 }
+
+FEATURES = ROOT / "kernel" / "cpu" / "features.def"
 
 # What QEMU calls the features of kernel/cpu/features.def.
 PROPERTIES = {
@@ -98,3 +102,31 @@ def test_check(model: str, iso: str, with_all: list[Result]) -> None:
     assert len(results) == len(with_all)
     lacking = PROPERTIES.keys() - has
     assert [pair for pair in zip(results, with_all) if not agrees(*pair, lacking)] == []
+
+
+# Without what XCR0 must allow, or without what allows it: SDM vol. 1, 14.3. Of the first one leaf 7,
+# with the features of CR4, is the last that CPUID knows.
+@pytest.mark.parametrize("model", ["max,-xsave,level=7", "max,-avx"])
+def test_avx_needs_both(model: str, iso: str) -> None:
+    with Qemu(iso, options=(*NO_SCREEN, "-cpu", model)) as machine:
+        machine.wait_for(PROMPT)
+        has = features(machine)
+        assert len(has & {"AVX", "XSAVE"}) == 1
+        assert machine.registers()["CR4"] == cr4(has)
+        for entry in catalogue.found():
+            if "needs AVX" in entry.options:
+                skipped = f"result: name={entry.name} skip this CPU has no AVX\n"
+                assert skipped in machine.ask(f"raise {entry.name}")
+
+
+def test_the_control_registers(machine: Qemu) -> None:
+    """On the CPU that has all that TCG can do."""
+    registers = machine.registers()
+    assert (registers["CR0"], registers["CR4"]) == (CR0, cr4(features(machine)))
+
+
+def test_each_feature_has_its_name(call: Caller) -> None:
+    names = re.findall(r"^FEATURE\((\w+),", FEATURES.read_text(), re.MULTILINE)
+    for number, name in enumerate([*names, "reserved bit in a page-table entry"], 1):
+        text = call.stub.read(call("feature_name", number), len(name) + 1)
+        assert text.decode() == name + "\0"

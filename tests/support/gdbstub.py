@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-TIMEOUT = 10  # seconds, for the guest to reach a breakpoint
+TIMEOUT = 30  # seconds, for the guest to reach a breakpoint on a busy host
 ENDED = "QEMU has ended"
 READ_LIMIT = 2000  # bytes in one packet: QEMU's are 4 KiB, and a byte is two digits
 
@@ -25,7 +25,7 @@ HEAD = struct.Struct("<17Q7I")
 RF = 1 << 16  # of RFLAGS: SDM vol. 3, 17.3.1.1
 
 # Numbers of registers that the `P` packet writes: i386-64bit.xml of QEMU.
-CONTROL = {"cr0": 27, "cr4": 30, "efer": 32}
+CONTROL = {"cr0": 27, "cr4": 30, "efer": 32, "fctrl": 41, "mxcsr": 65}
 
 
 def options(path: str) -> tuple[str, ...]:
