@@ -32,11 +32,8 @@
 
 #define ICR_DELIVERY (7u << 8) // SDM vol. 3, figure 10-12
 
-#define LAPIC_PAGE_SIZE 4096
-
 // 82093AA datasheet, 3.1 and 3.2.
 enum io_apic_register { IOREGSEL = 0x00, IOWIN = 0x10 };
-#define IOAPIC_PAGE_SIZE 0x20
 #define IOAPICVER        0x01
 #define IOREDTBL(pin)    (0x10 + 2 * (pin)) // bits 0-31; bits 32-63 are one above
 #define REDIR_ACTIVE_LOW (1u << 13)
@@ -79,7 +76,7 @@ static void io_apic_write(const struct io_apic *io_apic, uint32_t index, uint32_
 static void add_io_apic(const struct madt_io_apic *listed)
 {
     struct io_apic *io_apic = &io_apics[io_apic_count++];
-    io_apic->registers = paging_map_physical(listed->address, IOAPIC_PAGE_SIZE, true);
+    io_apic->registers = paging_map_physical(listed->address, IO_APIC_SIZE, true);
     uint32_t version = io_apic->registers ? io_apic_read(io_apic, IOAPICVER) : 0;
     if (version == 0 || version == UINT32_MAX) // what is read where no device answers
         panic("The ACPI MADT has an I/O APIC at 0x%lx, where there is none", listed->address);
@@ -134,7 +131,7 @@ static void only_count(struct regs *regs)
 
 static void init_lapic(uint64_t address)
 {
-    lapic = paging_map_physical(address, LAPIC_PAGE_SIZE, true);
+    lapic = paging_map_physical(address, LOCAL_APIC_SIZE, true);
     if (!lapic)
         panic("The ACPI MADT has the local APIC at 0x%lx, an address that this CPU has not",
               address);

@@ -44,9 +44,6 @@ struct entry_address_override {
     uint64_t address;
 } __attribute__((packed));
 
-#define LOCAL_APIC_SIZE 4096
-#define IO_APIC_SIZE    0x20
-
 static const char too_short[] = "an entry is shorter than its type";
 
 /// Whether registers of @size bytes can be at @address: aligned, and not in RAM, which the kernel

@@ -10,6 +10,10 @@
 #define ISA_IRQ_COUNT 16
 #define IO_APIC_MAX   8
 
+// Bytes of registers: SDM vol. 3, 10.4.1; 82093AA datasheet, 3.1.
+#define LOCAL_APIC_SIZE 4096
+#define IO_APIC_SIZE    0x20
+
 /// An I/O APIC, whose pin 0 is global system interrupt @gsi_base.
 struct madt_io_apic {
     uint64_t address; ///< physical

@@ -3,17 +3,22 @@
 
 #include <stdint.h>
 
+#include "lib/string.h"
 #include "trap/trap.h"
 
 static uint64_t counts[VECTOR_COUNT]; ///< of each vector, at the last trap
 static bool came[EXPECTATIONS_LIMIT]; ///< by the number of the expectation in its entry
 
-void interruptions_begin(void)
+static void take_counts(void)
 {
     for (unsigned vector = 0; vector < VECTOR_COUNT; vector++)
         counts[vector] = trap_count(vector);
-    for (size_t i = 0; i < EXPECTATIONS_LIMIT; i++)
-        came[i] = false;
+}
+
+void interruptions_begin(void)
+{
+    take_counts();
+    memset(came, 0, sizeof(came));
 }
 
 void interruptions_note(const struct fault *fault, size_t number)
@@ -26,8 +31,7 @@ void interruptions_note(const struct fault *fault, size_t number)
         else if (traps == number && trap_count(expected->vector) != counts[expected->vector])
             came[index] = true;
     }
-    for (unsigned vector = 0; vector < VECTOR_COUNT; vector++)
-        counts[vector] = trap_count(vector);
+    take_counts();
 }
 
 bool interruption_came(const struct fault *fault, const struct expectation *expected)

@@ -135,7 +135,6 @@ static bool is_seen(const struct fault *fault, const struct deviation *deviation
     outcome->verdict = PASS;
     judge_traps(fault, deviation, outcome);
     bool is_right = outcome->verdict == PASS;
-    outcome->verdict = FAIL;
     memcpy(outcome->reason, reason, sizeof(reason));
     return is_right;
 }

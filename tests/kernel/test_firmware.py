@@ -22,6 +22,7 @@ SHT_SYMTAB = 2
 CR0_PE, CR0_EM, CR0_TS, CR0_ET, CR0_NW, CR0_CD = (1 << bit for bit in (0, 2, 3, 4, 29, 30))
 CR4_LA57 = 1 << 12
 EFER_SCE = 1 << 0
+FINIT = ["FCW=037f", "MXCSR=00001f80"]  # SDM vol. 1, 8.1.5 and 11.6.4
 EFER_WRITABLE = 0xD01  # SCE LME LMA NXE
 
 
@@ -46,6 +47,14 @@ def test_the_loaders_cr0_is_not_kept(at_start: AtStart) -> None:
     machine = at_start.go()
     machine.wait_for(PROMPT)
     assert not machine.registers()["CR0"] & (CR0_EM | CR0_TS | CR0_NW | CR0_CD)
+
+
+def test_the_loaders_floating_point_state_is_not_kept(at_start: AtStart) -> None:
+    at_start.stub.set_control("fctrl", 0)
+    at_start.stub.set_control("mxcsr", 0)
+    machine = at_start.go()
+    machine.wait_for(PROMPT)
+    assert re.findall(r"FCW=\w+|MXCSR=\w+", machine.hmp("info registers")) == FINIT
 
 
 def test_the_loaders_sce_does_not_open_syscall(at_start: AtStart) -> None:

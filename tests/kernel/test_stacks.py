@@ -3,11 +3,11 @@ its own functions, called through the GDB stub."""
 
 from __future__ import annotations
 
+import struct
+
 import pytest
 
-from elf.symbols import Symbol
-from gdbstub import GdbStub
-from qemu import Qemu
+from calling import Caller
 
 PAGE_SIZE = 4096
 
@@ -19,32 +19,28 @@ STACKS = {
 }
 GUARDS = {name: range(stack.start - PAGE_SIZE, stack.start) for name, stack in STACKS.items()}
 
-
-def call(stub: GdbStub, symbols: dict[str, Symbol], function: str, argument: int) -> int:
-    """Call a function of the waiting kernel; return what it returns."""
-    waiting = stub.registers()
-    back = symbols["kmain"].address  # which runs no more
-    state = stub.registers()
-    state.values["rsp"] = waiting["rsp"] // 16 * 16 - 8
-    state.values |= {"rip": symbols[function].address, "rdi": argument}
-    stub.write(state["rsp"], back.to_bytes(8, "little"))
-    stub.set_registers(state)
-    result = stub.run_to(back)["rax"]
-    stub.set_registers(waiting)
-    return result
+WHEREVER = pytest.mark.parametrize(
+    "function, places", [("stack_at", STACKS), ("stack_guarded_at", GUARDS)]
+)
 
 
-@pytest.mark.parametrize("function, places", [("stack_at", STACKS), ("stack_guarded_at", GUARDS)])
+@WHEREVER
 def test_it_knows_the_first_and_the_last_byte(
-    function: str,
-    places: dict[str, range],
-    stopped: tuple[Qemu, GdbStub],
-    symbols: dict[str, Symbol],
+    function: str, places: dict[str, range], call: Caller
 ) -> None:
-    _, stub = stopped
     for name, place in places.items():
         for address in (place.start, place.stop - 1):
-            found = call(stub, symbols, function, address)
-            assert int.from_bytes(stub.read(found + 8, 8), "little") == STACKS[name].start
+            assert call.read(call(function, address) + 8) == STACKS[name].start
         for address in (place.start - 1, place.stop):
-            assert call(stub, symbols, function, address) == 0
+            assert call(function, address) == 0
+
+
+@WHEREVER
+def test_it_knows_no_other_stack(
+    function: str, places: dict[str, range], call: Caller
+) -> None:
+    """One that memory happens to hold behind the table."""
+    last = places["mc"].stop + 8 * PAGE_SIZE
+    another = struct.pack("<3Q", 0, last - PAGE_SIZE, last)
+    call.stub.write(call.symbols["stacks"].end, another)
+    assert call(function, last - 1) == call(function, last - PAGE_SIZE - 1) == 0

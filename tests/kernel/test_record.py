@@ -1,0 +1,83 @@
+"""What the kernel takes down of a trap, from frames as the CPU, an INT n or a controller would leave
+them: who asked for it, and whether the CPU pushed an error code."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from calling import Caller
+from conftest import stopped_at_prompt
+from elf.symbols import Symbol
+
+# kernel/trap/regs.h in 64-bit words: 15 registers, vector and slot_opened, the code, RIP and the rest.
+REGS = struct.Struct("<15Q II Q 5Q")
+RECORD = struct.Struct("<176s 3Q I ?")  # kernel/report/record.h
+
+CPU, INT, IRQ = range(3)
+LAST_EXCEPTION = 31  # SDM vol. 3, 6.2: those up to it are the CPU's own
+INT_N, INT3, INTO = 0xCD, 0xCC, 0xCE  # SDM vol. 2, INT n/INTO/INT3
+NOTHING = bytes([0x90, 0x90])
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A trap's vector, the two bytes in front of its RIP, and who has asked for it."""
+
+    vector: int
+    before: bytes
+    origin: int
+    has_code: bool = False  # of the CPU's
+    slot_opened: bool = False  # there was no code, where an exception has one
+
+    def __str__(self) -> str:
+        return f"{self.vector}-{self.before.hex()}-{self.slot_opened:d}"
+
+
+FRAMES = [
+    Frame(6, NOTHING, CPU),
+    Frame(6, bytes([INT_N, 6]), INT),
+    Frame(6, bytes([INT_N, 7]), CPU),
+    Frame(6, bytes([INT3, 6]), CPU),
+    Frame(3, bytes([0x90, INT3]), INT),
+    Frame(3, bytes([0x90, INTO]), CPU),
+    Frame(4, bytes([0x90, INTO]), INT),
+    Frame(4, bytes([0x90, INT3]), CPU),
+    Frame(6, bytes([0x90, INT3]), CPU),
+    Frame(6, bytes([0x90, INTO]), CPU),
+    Frame(14, bytes([INT_N, 14]), CPU, has_code=True),
+    Frame(14, bytes([INT_N, 14]), INT, slot_opened=True),
+    Frame(14, NOTHING, CPU, slot_opened=True),
+    Frame(LAST_EXCEPTION, NOTHING, CPU),
+    Frame(LAST_EXCEPTION + 1, NOTHING, IRQ),
+    Frame(LAST_EXCEPTION + 1, bytes([INT_N, LAST_EXCEPTION + 1]), INT),
+]
+
+
+@pytest.fixture(scope="module")
+def call(
+    iso: str,
+    state: Callable[[str], str],
+    symbols: dict[str, Symbol],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Caller]:
+    """One machine for all of them: none changes it."""
+    directory = tmp_path_factory.mktemp("record")
+    with stopped_at_prompt(iso, state, "no screen", directory) as (_, stub):
+        yield Caller(stub, symbols)
+
+
+@pytest.mark.parametrize("frame", FRAMES, ids=str)
+def test_it_knows_who_asked_for_a_trap(frame: Frame, call: Caller) -> None:
+    code, regs, record = call.scratch, call.scratch + 64, call.scratch + 512
+    call.stub.write(code, frame.before)
+    rip = code + len(frame.before)
+    words = REGS.pack(*range(15), frame.vector, frame.slot_opened, 0, rip, 8, 2, 0, 16)
+    call.stub.write(regs, words)
+    call("record_take", record, regs)
+    taken = RECORD.unpack(call.stub.read(record, RECORD.size))
+    assert (taken[0], taken[1]) == (words, regs)
+    assert taken[4:] == (frame.origin, frame.has_code)

@@ -1,0 +1,136 @@
+"""What the kernel writes for the CPU to read, bit by bit against the manuals: IDT, GDT and TSS; and its
+own tables of handlers. None of them is written beyond its end."""
+
+from __future__ import annotations
+
+import re
+import struct
+
+import pytest
+
+from calling import Caller
+from qemu import Qemu
+
+VECTOR_COUNT = 256
+STUB_SIZE = 16
+NMI, BP, OF, DF, GP, PF, MC = 2, 3, 4, 8, 13, 14, 18
+DEVICES = {NMI, 39, 47, 64, 65, 68, 255}  # vectors that have a handler: kernel/trap/vectors.def
+CALL_FROM_RING_3 = 128
+
+# kernel/cpu/layout.def: struct cpu, and the tops of its stacks.
+CPU = 0xFFFFFFFFD0000000
+KERNEL_STACK, DF_STACK, MC_STACK = CPU + 0x8000, CPU + 0xB000, CPU + 0xE000
+
+# SDM vol. 3, figure 6-8: the offset's low half, selector, IST, attributes, the rest of the offset.
+GATE = struct.Struct("<HHBBHII")
+INTERRUPT_GATE = 0x8E  # present, DPL 0, type 14
+DPL_3 = 3 << 5
+
+# SDM vol. 3, figure 7-11: RSP0 to RSP2, IST1 to IST7, and where the I/O permission map begins.
+TSS = struct.Struct("<I3QQ7QQHH")
+
+# SDM vol. 3, figures 3-8, 5-1 and 7-4. P and S, and from 40 on the type.
+LIMIT_4_GIB = 0x008F_0000_0000_FFFF
+PRESENT, RING_3, SEGMENT, BITS_64, BITS_32 = 1 << 47, 3 << 45, 1 << 44, 1 << 53, 1 << 54
+DATA = LIMIT_4_GIB | SEGMENT | BITS_32 | 0x2 << 40  # read/write
+CODE = LIMIT_4_GIB | SEGMENT | 0xA << 40  # execute/read
+ACCESSED = 1 << 40  # which the CPU sets, in the descriptors that it has loaded
+TSS_BUSY = 0xB << 40
+KERNEL_CODE, KERNEL_DATA, TSS_SELECTOR = 0x08, 0x10, 0x30
+GDT = [
+    0,
+    PRESENT | CODE | BITS_64 | ACCESSED,
+    PRESENT | DATA | ACCESSED,
+    PRESENT | RING_3 | CODE | BITS_32,
+    PRESENT | RING_3 | DATA,
+    PRESENT | RING_3 | CODE | BITS_64,
+    PRESENT | TSS_BUSY | (CPU >> 24 & 0xFF) << 56 | (CPU & 0xFFFFFF) << 16 | TSS.size - 1,
+    CPU >> 32,
+    DATA,
+    0,
+    0,
+]
+
+
+def register(machine: Qemu, name: str) -> list[int]:
+    """The words that `info registers` has of a segment or table register."""
+    line = re.search(rf"^{name} ?=((?: *\b[0-9a-f]+)+)", machine.hmp("info registers"), re.MULTILINE)
+    return [int(word, 16) for word in line[1].split()]
+
+
+def test_each_gate_leads_to_its_stub(machine: Qemu, symbols) -> None:
+    base, limit = register(machine, "IDT")
+    assert (base, limit) == (symbols["idt"].address, VECTOR_COUNT * GATE.size - 1)
+    for vector, gate in enumerate(GATE.iter_unpack(machine.virtual(base, limit + 1))):
+        stub = symbols["isr_0_DE"].address + vector * STUB_SIZE
+        ist = {DF: 1, MC: 2}.get(vector, 0)
+        dpl = DPL_3 if vector in (BP, OF, CALL_FROM_RING_3) else 0
+        offset = (stub & 0xFFFF, stub >> 16 & 0xFFFF, stub >> 32)
+        assert gate == (offset[0], KERNEL_CODE, ist, INTERRUPT_GATE | dpl, *offset[1:], 0), vector
+
+
+def test_each_segment(machine: Qemu) -> None:
+    base, limit = register(machine, "GDT")
+    assert (base, limit) == (CPU + TSS.size, 8 * len(GDT) - 1)
+    found = list(struct.unpack(f"<{len(GDT)}Q", machine.virtual(base, limit + 1)))
+    found[KERNEL_CODE // 8] |= ACCESSED  # QEMU does not, for CS
+    assert [hex(each) for each in found] == [hex(each) for each in GDT]
+    loaded = {name: register(machine, name)[0] for name in "CS SS DS ES FS GS TR".split()}
+    assert loaded.pop("CS") == KERNEL_CODE
+    assert loaded.pop("TR") == TSS_SELECTOR
+    assert set(loaded.values()) == {KERNEL_DATA}
+    assert register(machine, "LDT")[:3] == [0, 0, 0]
+
+
+def test_the_task_state(machine: Qemu) -> None:
+    base, limit = register(machine, "TR")[1:3]
+    assert (base, limit) == (CPU, TSS.size - 1)
+    io_map = TSS.size  # beyond the limit: no port is open to ring 3
+    stacks = [KERNEL_STACK, 0, 0, 0, DF_STACK, MC_STACK, 0, 0, 0, 0, 0]
+    assert list(TSS.unpack(machine.virtual(base, TSS.size))) == [0, *stacks, 0, 0, io_map]
+
+
+def handlers(call: Caller, table: str) -> list[int]:
+    """The addresses in a table of handlers, by vector."""
+    data = call.stub.read(call.symbols[table].address, 8 * VECTOR_COUNT)
+    return list(struct.unpack(f"<{VECTOR_COUNT}Q", data))
+
+
+def test_each_vector_has_a_handler(call: Caller) -> None:
+    """A fault that a peek may cause is looked up in front of the others' handler."""
+    panic_trap, fix_up = (call.symbols[name].address for name in ("panic_trap", "fix_up"))
+    first, behind = handlers(call, "handlers"), handlers(call, "handlers_behind")
+    found = {vector for vector in range(VECTOR_COUNT) if first[vector] != panic_trap}
+    assert found == DEVICES | {GP, PF}
+    assert first[GP] == first[PF] == fix_up
+    assert behind[GP] == behind[PF] == panic_trap
+
+
+@pytest.mark.parametrize("vector", [0, GP, PF, VECTOR_COUNT - 2])
+def test_a_handler_is_changed_for_its_vector_alone(vector: int, call: Caller) -> None:
+    table = "handlers_behind" if vector in (GP, PF) else "handlers"
+    other = call.symbols["apic_eoi"].address
+    due = {name: handlers(call, name) for name in ("handlers", "handlers_behind")}
+    assert not call("trap_is_expected", vector) & 0xFF
+    assert call("trap_handler", vector, other) == due[table][vector]
+    assert call("trap_is_expected", vector) & 0xFF
+    due[table][vector] = other
+    assert {name: handlers(call, name) for name in due} == due
+
+
+# Who writes which table anew.
+WRITERS = [
+    ("idt_init", "idt"),
+    ("trap_init", "handlers"),
+    ("interruptions_begin", "counts"),
+    ("interruptions_note", "counts"),
+]
+
+
+@pytest.mark.parametrize("function, table", WRITERS)
+def test_a_table_is_not_written_beyond_its_end(function: str, table: str, call: Caller) -> None:
+    behind = call.symbols[table].end
+    sentinel = bytes(range(0xA0, 0xB0))
+    call.stub.write(behind, sentinel)
+    call(function, call.symbols["faults_start" if "note" in function else "panic_trap"].address)
+    assert call.stub.read(behind, len(sentinel)) == sentinel
