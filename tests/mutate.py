@@ -3,6 +3,7 @@ Usage: mutate.py [TEXT]: only those with this text in their names."""
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections import Counter
@@ -23,6 +24,8 @@ WORKERS = 2
 OF_ASSEMBLY = (checks.fuzz,) * checks.HAS_SILICON + (checks.static, checks.catalogue, checks.unwind)
 OF_C = (checks.catalogue, checks.machines)
 BUILD = "build"  # it does not compile
+SAME = "same"  # the compiler makes the same program of it
+PROGRAM, SOUND_PROGRAM = "loaded.elf", "sound.elf"
 WIDTH = 60  # of a symptom
 
 
@@ -30,15 +33,24 @@ def sound_tree(name: str) -> Tree:
     """Make a tree for kill()."""
     tree = Tree(f"mutants/{name}")
     checks.keep_sound_words(tree)
+    shutil.copy2(tree.make(PROGRAM), tree.build / SOUND_PROGRAM)
     return tree
+
+
+def is_same(tree: Tree) -> bool:
+    """Whether the program in @tree is the sound one to the last byte."""
+    sound = tree.build / SOUND_PROGRAM
+    return tree.make(PROGRAM).read_bytes() == sound.read_bytes()
 
 
 def kill(tree: Tree, mutant: Mutant) -> tuple[str, str]:
     """Return the first check that finds @mutant, and what it found; two empty strings if it
-    survives. @tree is as it was before afterwards."""
+    survives; SAME if there is nothing to find. @tree is as it was before afterwards."""
     source = tree.path / mutant.source
     source.write_text(mutant.text)
     try:
+        if mutant.is_c and is_same(tree):
+            return SAME, ""
         for check in OF_C if mutant.is_c else OF_ASSEMBLY:
             if found := check(tree):
                 return check.__name__, found
@@ -77,7 +89,7 @@ def wrongs(killers: dict[str, str], equivalents: dict[str, str]) -> list[str]:
     """What is not as the list of equivalents has it."""
     found = [f"{name}: there is no such mutant" for name in equivalents.keys() - killers.keys()]
     for name, killer in killers.items():
-        if name in equivalents and killer:
+        if name in equivalents and killer not in ("", SAME):
             found.append(f"{name}: is no equivalent, {killer} finds it")
         elif name not in equivalents and not killer:
             found.append(f"{name}: survives")
@@ -85,10 +97,12 @@ def wrongs(killers: dict[str, str], equivalents: dict[str, str]) -> list[str]:
 
 
 def print_figures(killers: dict[str, str], equivalents: dict[str, str], seconds: float) -> None:
-    by = Counter(killer for killer in killers.values() if killer)
+    same = {name for name, killer in killers.items() if killer == SAME} - equivalents.keys()
+    by = Counter(killer for killer in killers.values() if killer not in ("", SAME))
     each = ", ".join(f"{count} by {name}" for name, count in by.most_common())
-    rate = 100 * by.total() / max(1, len(killers.keys() - equivalents.keys()))
-    print(f"\n{len(killers)} mutants, {len(equivalents)} of them proven equivalents.")
+    rate = 100 * by.total() / max(1, len(killers.keys() - equivalents.keys() - same))
+    told = f"{len(equivalents)} of them proven equivalents, {len(same)} the same program"
+    print(f"\n{len(killers)} mutants, {told}.")
     print(f"Killed: {by.total()}, {rate:.1f} % of the others: {each}.")
     print(f"{seconds:.0f} seconds.")
 

@@ -31,9 +31,9 @@ def _listen(
     timeout: float,
     silence: float,
     is_enough: Callable[[str], bool],
-) -> tuple[bytes, str]:
+) -> tuple[bytearray, str]:
     """Return what the guest says up to its end, and that end."""
-    said = b""
+    said = bytearray()
     end = time.monotonic() + timeout
     pipe = process.stdout.fileno()
     while select.select([pipe], [], [], max(0, min(silence, end - time.monotonic())))[0]:
@@ -41,14 +41,14 @@ def _listen(
         if not data:
             return said, ENDINGS.get(process.wait(), "stopped: it resets, after a triple fault")
         said += data
-        if HALTED in said:
+        if HALTED in said[-len(data) - len(HALTED) :]:
             return said, "stopped: it panics"
-        if is_enough(_text(said)):
+        if b"\n" in data and is_enough(_text(said)):
             return said, "stopped: it has said enough"
     return said, "stopped: it hangs"
 
 
-def _text(said: bytes) -> str:
+def _text(said: bytearray) -> str:
     return said.decode("ascii", "replace").replace("\r", "")
 
 
@@ -60,9 +60,10 @@ def play(
     silence: float | None = None,
     is_enough: Callable[[str], bool] = lambda _: False,
 ) -> Played:
-    """Boot @iso, for @timeout seconds at most, @silence of them without a word, or until @is_enough
-    says so of what the guest has said. If @exact, time goes by the instructions executed, so that
-    each run is the same whatever the load. With @witness QEMU logs each trap."""
+    """Boot @iso, for @timeout seconds at most, @silence of them without a word, or until @is_enough,
+    asked after each line, says so of what the guest has said. If @exact, time goes by the
+    instructions executed, so that each run is the same whatever the load. With @witness QEMU logs
+    each trap."""
     with tempfile.TemporaryDirectory(prefix="barestub-") as directory:
         log = Path(directory, "int.log")
         command = qemu_command(str(iso), uefi=False, directory=directory)

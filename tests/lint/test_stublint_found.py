@@ -3,8 +3,6 @@ it only guesses."""
 
 from __future__ import annotations
 
-import contextlib
-import random
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -16,10 +14,8 @@ for module in ("unicorn", "capstone", "elftools"):
 
 from elf.symbols import binutil  # noqa: E402
 from lint import cli  # noqa: E402
-from lint.errors import CannotRun  # noqa: E402
 from lint.load import discovery, files, mangling, names  # noqa: E402
 from linting import SOURCES, Report, Workbench  # noqa: E402
-from test_stublint_fuzz import broken  # noqa: E402
 
 SHAPES = {
     "WRITTEN": [0, 14, 128, 129],
@@ -199,17 +195,6 @@ def test_a_stub_by_its_readable_name(
 )  # fmt: skip
 def test_the_exception_in_a_name(name: str, vector: int | None) -> None:
     assert names.vector_of(name) == vector
-
-
-@pytest.mark.parametrize("form", ["win64", "macho64", "archive"])
-def test_damaged_objects_of_other_systems(form: str, made: Made, tmp_path: Path) -> None:
-    """They are read, or refused in words."""
-    whole = made.archive("TABLE", "rc") if form == "archive" else made.object("TABLE", form=form)
-    data, path = whole.read_bytes(), tmp_path / "damaged"
-    for case in range(200):
-        path.write_bytes(broken(data, random.Random(case)))
-        with contextlib.suppress(CannotRun):
-            files.load_image([str(path)])
 
 
 @pytest.mark.parametrize("content", [b"!<arch>\nshort", b"\x64\x86\x03" + bytes(40),

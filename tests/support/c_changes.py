@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 COMMENT = re.compile(r"\s*//.*")
-STRING = re.compile(r'"[^"]*"')
+UNTOUCHED = re.compile(r'"[^"]*"|sizeof\([^()]*\)')  # nothing in them is evaluated
 NO_CODE = re.compile(r"\s*$|#(?!define \w+ +\S)|_Static_assert|extern\b|};")
 
 DECLARATION = re.compile(r"(static|const|struct|unsigned|bool|size_t|uint\d+_t|trap_fn)\b")
@@ -90,7 +90,7 @@ def _rewritings(code: str) -> Iterator[tuple[str, str]]:
         start, end = match.end(), _closing(code, match.end() - 1)
         if not OPERATOR.search(code[start:end]):  # else its operators are exchanged
             yield "negate", f"{code[:start]}!({code[start:end]}){code[end:]}"
-    strings = [range(*match.span()) for match in STRING.finditer(code)]
+    untouched = [range(*match.span()) for match in UNTOUCHED.finditer(code)]
     exchanges = (
         (OPERATOR, lambda text: EXCHANGES[text]),
         (NUMBER, lambda text: f"({text} + 1)"),
@@ -98,7 +98,7 @@ def _rewritings(code: str) -> Iterator[tuple[str, str]]:
     )
     for pattern, change in exchanges:
         for match in pattern.finditer(code):
-            if not any(match.start() in string for string in strings):
+            if not any(match.start() in part for part in untouched):
                 new = change(match[0])
                 changed = code[: match.start()] + new + code[match.end() :]
                 yield f"{new.strip()} for {match[0].strip()}", changed

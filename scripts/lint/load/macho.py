@@ -78,8 +78,7 @@ def read_macho(path: str, data: bytes) -> Relocatable | Image:
     if file.kind == OBJECT:
         sections = {index: placed.section for index, placed in enumerate(file.sections)
                     if placed.size and not placed.flags & DEBUG}  # fmt: skip
-        labels = [label for label in file.labels if label.section in (None, *sections)]
-        return Relocatable(path, sections, labels, list(_fixups(file, sections)))
+        return Relocatable(path, sections, file.labels, list(_fixups(file, sections)))
     image = Image(name=path, segments=file.segments)
     for label in file.labels:
         if label.section is not None:
@@ -176,8 +175,6 @@ def _fixups(file: _File, sections: dict[int, Section]) -> Iterator[Fixup]:
             end = size if relative else 0
             if external and symbol < len(file.labels):
                 label = file.labels[symbol]
-                if label.section not in (None, *sections):
-                    continue
             elif not external and symbol - 1 in sections:
                 label = Label("", symbol - 1)
                 end += BEYOND.get(kind, 0)

@@ -30,8 +30,6 @@ class Found:
 
 def tables_of_stubs(image: Image, handlers: Handlers) -> list[Found]:
     """Return all tables of at least three different stubs."""
-    if not any(image.code()):
-        return []
     finder = _Finder(image, handlers)
     return [found for segment in image.segments for found in finder.tables(*_pointers(
         image, segment.address, bytes(segment.data[:LARGEST]).rstrip(b"\0") + bytes(8)
