@@ -162,10 +162,11 @@ debug: ## step through traps in GDB: FAULT=NAME, WALK=NAME, RR=1 to go back in t
 		$(if $(DEBUG_FAULT),--fault $(call quote,$(DEBUG_FAULT))) \
 		$(if $(WALK),--walk $(call quote,$(value WALK))) $(ELF) $(DEBUG_ISO)
 
-trace: ## record traps step by step, as JSON and text: all that have changed, or FAULT=NAME
-	@$(DEPS) kernel image run lint bugs $(if $(FAULT),,silicon clang)
+trace: TRACED = $(or $(value FAULT),$(value BUG))
+trace: ## record traps step by step, as JSON and text: all that have changed, or FAULT=, BUG=NAME
+	@$(DEPS) kernel image run lint bugs $(if $(TRACED),,silicon clang)
 	@$(MAKE) --no-print-directory $(ISO)
-	@$(PYTHON) scripts/trace $(if $(FAULT),--fault $(call quote,$(value FAULT))) $(BUILD)
+	@$(PYTHON) scripts/trace $(if $(TRACED),--fault $(call quote,$(TRACED))) $(BUILD)
 
 fuzz: ## random interrupts through the stubs, on this CPU: SEED=, N=, STUBS="OBJECT..."
 	@$(DEPS) silicon
