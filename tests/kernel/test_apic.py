@@ -21,7 +21,7 @@ APIC_ENABLED = 1 << 8
 # register's address, QEMU 10.0 its number.
 INTERRUPT = re.compile(r"Servicing hardware INT=0x([0-9a-f]+)")
 WRITES = ("-trace", "apic_*_write*")
-EOI = r"^apic_(?:mem_writel 0xb0|register_write register 0x0b) ="
+EOI = r"^apic_(?:mem_writel 0xb0|register_write register 0x0b) = 0x0+$"
 EVENT = re.compile(rf"{INTERRUPT.pattern}|{EOI}", re.MULTILINE)
 
 
