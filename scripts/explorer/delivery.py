@@ -5,7 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
+import deviations
+from explorer import machine
 from explorer.log import Delivered, Registers
 from explorer.memory import Memory
 from manuals import CONSTANTS, short
@@ -21,7 +24,17 @@ IST_STACKS = {
 }
 
 # Bits of RFLAGS that are cleared on the way in: SDM vol. 3, 6.12.1.2 and 6.12.1.3.
+RFLAGS_RF = CONSTANTS["RFLAGS_RF"]
+TRAPS = (1, 3, 4, 8, 18)  # with which RF is not saved as 1: SDM vol. 3, 17.3.1.1
 CLEARED = {name: CONSTANTS[f"RFLAGS_{name}"] for name in ("TF", "IF", "NT", "RF")}
+
+
+@cache
+def saves_rf() -> bool:
+    """Whether this QEMU saves RFLAGS.RF as 1 for a fault, as the architecture wants."""
+    qemu = deviations.Implementation("qemu-tcg", machine.version())
+    rows = deviations.find(deviations.load(), "qemu-tcg", "rf-fault")
+    return not any(qemu.is_one_of(row.versions) for row in rows)
 
 
 @dataclass(frozen=True)
@@ -116,11 +129,18 @@ class Delivery:
         frame = [
             ("ss", before["ss"]),
             ("rsp", before["rsp"]),
-            ("rflags", before["rflags"]),
+            ("rflags", before["rflags"] | self._saved_rf),
             ("cs", before["cs"]),
             ("rip", self.saved_rip),
         ]
         return frame + ([("error code", self.record.error)] if self.has_code else [])
+
+    @property
+    def _saved_rf(self) -> int:
+        """RF as this QEMU saves it, which sets it for whatever is no trap; if it sets it at all."""
+        record = self.record
+        is_fault = not record.software and record.vector not in TRAPS
+        return RFLAGS_RF if is_fault and saves_rf() else 0
 
     def parts(self) -> Iterator[Part]:
         """The steps."""
