@@ -214,7 +214,7 @@ function trapBar(route, sides, entries, pick) {
                 el(
                     "span",
                     { class: "mnemonic" },
-                    entry.group === "fault" || entry.mnemonic ? `#${entry.mnemonic}` : "",
+                    entry.mnemonic && entry.vector < 32 ? `#${entry.mnemonic}` : "",
                 ),
                 ` ${entry.title ?? entry.name}`,
             ),

@@ -35,8 +35,10 @@ export function actor(step) {
     if (step.who) return step.who;
     if ("delivery" in step) return "CPU";
     if ("skipped" in step) return "C";
-    const { symbol = "", file = "" } = step.code ?? {};
-    if (symbol.startsWith("isr_")) return "stub";
+    const symbol = step.code?.symbol ?? "";
+    const file = step.code?.file ?? "";
+    // isr_14_PF is ours, gcc_code a compiler's.
+    if (/^isr_|^(?!trap_entry)\w+_(code|none)\b/.test(symbol)) return "stub";
     if (symbol.startsWith("trap_entry")) return "trap_entry";
     return /\.c$|\.h$/.test(file) || file.startsWith("kernel/") ? "C" : "program";
 }
