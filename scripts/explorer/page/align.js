@@ -9,8 +9,11 @@ const LIMIT = 6_000_000; // cells of the table; beyond it the recordings go step
  * are a longest common subsequence of what the steps do, whatever the addresses and numbers.
  */
 export function align(left, right) {
-    const a = left.steps.map(essence);
-    const b = right.steps.map(essence);
+    // A compiler saves in an order of its own.
+    const isCompilers = [left, right].some(({ group }) => group === "compiler");
+    const alike = isCompilers ? (step) => dutyOf(step) ?? essence(step) : essence;
+    const a = left.steps.map(alike);
+    const b = right.steps.map(alike);
     if (a.length * b.length > LIMIT) return inStep(a.length, b.length);
     const width = b.length + 1;
     const common = new Uint16Array((a.length + 1) * width);

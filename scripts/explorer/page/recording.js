@@ -39,7 +39,7 @@ export function actor(step) {
     const file = step.code?.file ?? "";
     // isr_14_PF is ours, gcc_code a compiler's.
     if (/^isr_|^(?!trap_entry)\w+_(code|none)\b/.test(symbol)) return "stub";
-    if (symbol.startsWith("trap_entry")) return "trap_entry";
+    if (/^trap_entry|^barestub_common/.test(symbol)) return "trap_entry";
     return /\.c$|\.h$/.test(file) || file.startsWith("kernel/") ? "C" : "program";
 }
 
