@@ -45,7 +45,7 @@ function describe(step, k, recording) {
         ];
     if ("skipped" in step)
         return [
-            head(who, `${step.skipped} instructions`, "C runs"),
+            head(who, step.skipped === null ? "not recorded" : `${step.skipped} instructions`, "C runs"),
             el("p", {}, step.says),
             ...finding,
         ];

@@ -73,7 +73,7 @@ export function chapters(steps) {
 export function words(step) {
     if (!step) return "the recording ends";
     if ("delivery" in step) return `the CPU: ${step.delivery}`;
-    if ("skipped" in step) return `${step.skipped} instructions of C`;
+    if ("skipped" in step) return step.skipped === null ? step.says : `${step.skipped} instructions of C`;
     return step.code?.text || "an instruction";
 }
 
