@@ -36,7 +36,7 @@ def traces(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the recordings: TRACES, or the sample, which pytest-xdist's workers share."""
     if folder := os.environ.get("TRACES"):
         return Path(folder)
-    from explorer.recorder import Shelf
+    from explorer.keep import Shelf
 
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
