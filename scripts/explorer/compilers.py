@@ -96,6 +96,9 @@ def _delivered(registers: Registers) -> Event:
 def _play(program: PathProgram, before: Registers) -> tuple[list[Event], dict[int, bytes]]:
     """Run the path; return what comes, and the bytes of its instructions."""
     cpu = unicorn.Uc(unicorn.UC_ARCH_X86, unicorn.UC_MODE_64)
+    if hasattr(unicorn, "UC_CTL_TLB_TYPE"):
+        # Else 2.1 clears the bits of an address that no physical one has, 52 to 63.
+        cpu.ctl_tlb_mode(unicorn.UC_TLB_VIRTUAL)
     cpu.mem_map(TEXT, 0x10000)
     cpu.mem_map(STACK - STACK_SIZE, STACK_SIZE)
     where, _offset = program.section(".text")

@@ -127,6 +127,25 @@ def test_every_state_has_a_link(browser: Browser, page: Path) -> None:
         assert text(browser, "h1")
 
 
+# The address is written a moment after a key; here just when the page has gone elsewhere.
+KEY_AND_GO = """
+const later = window.setTimeout;
+let write;
+window.setTimeout = (run, _time, ...values) => { write = () => run(...values); };
+document.body.dispatchEvent(new KeyboardEvent("keydown", {key: "ArrowRight", bubbles: true}));
+window.setTimeout = later;
+location.hash = "#/trap/pf-write-readonly/3";
+write();
+return settled();
+"""
+
+
+def test_a_link_followed_right_behind_a_key_is_gone_to(browser: Browser, page: Path) -> None:
+    browser.open(page, "#/trap/ud-ud2/7")
+    browser.run(KEY_AND_GO)
+    assert "pf-write-readonly" in text(browser, ".trap-name") and step(browser) == 3
+
+
 BAD_LINKS = ("#/trap/no-such/3", "#/nowhere", "#/trap/%E0/1", "#/trap/ud-ud2/x")
 
 

@@ -15,7 +15,7 @@ RF = 1 << 16
 
 # SDM vol. 3, table 6-1, without #DB, which saves RF as it is.
 FAULTS = {0, 5, 6, 7, 9, 10, 11, 12, 13, 14, 16, 17, 19, 20, 21}
-NMI, MC = 2, 18
+NMI = 2
 
 
 @functools.cache
@@ -31,7 +31,7 @@ def differences(saved: int, before: int, vector: int, software: bool = False) ->
     was @before."""
     if vector in FAULTS and not software:
         found = _wrong("rf-fault", "rflags_set", saved & RF)
-    elif vector in (NMI, MC) and not before & RF:
+    elif vector == NMI and not before & RF:
         found = _wrong("rf-nmi", "rflags_clear", saved & RF)
     else:
         found = [] if (saved ^ before) & RF == 0 else [f"RF of {saved:#x} is not as it was"]

@@ -37,10 +37,14 @@ const REST = 120; // milliseconds; browsers allow a page a hundred changes in ha
 
 let waiting = 0;
 
-/** Like replace(), when there has been a moment's rest: a key held down is many addresses. */
+/**
+ * Like replace(), when there has been a moment's rest: a key held down is many addresses. Not if
+ * somebody has gone elsewhere meanwhile, which the page is told only after this.
+ */
 export function replaceAtRest(address) {
+    const before = location.hash;
     clearTimeout(waiting);
-    waiting = setTimeout(replace, REST, address);
+    waiting = setTimeout(() => location.hash === before && replace(address), REST);
 }
 
 /** What is shown is now @address: put that into the address bar, without adding to the history. */
