@@ -1,5 +1,5 @@
 # What a release publishes. Two builds of one commit by the same tools give the same bytes: whatever
-# writes a time into its output takes the commit's.
+# writes a time into its output takes the commit's. Not so the page, of traps recorded anew.
 
 COMMIT_TIME = $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct))
 
@@ -11,8 +11,9 @@ $(BUILD)/release.iso: AT_THE_COMMIT = find $(BUILD)/iso-$* -exec touch -d @$(COM
 $(RELEASE)/barestub.iso: $(BUILD)/release.iso
 $(RELEASE)/stublint.pyz: $(BUILD)/stublint.pyz
 $(RELEASE)/TRUTH.md: tests/TRUTH.md
+$(RELEASE)/explorer.html: $(BUILD)/explorer/index.html
 
-PUBLISHED := barestub.iso stublint.pyz TRUTH.md
+PUBLISHED := barestub.iso stublint.pyz TRUTH.md explorer.html
 
 $(PUBLISHED:%=$(RELEASE)/%):
 	@mkdir -p $(@D)
