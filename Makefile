@@ -228,7 +228,6 @@ mutate: ## break each instruction and statement of the path in turn, or those th
 
 release: ## write what a release publishes, and its checksums, to build/release/
 	@$(DEPS) kernel image release
-	@$(MAKE) --no-print-directory explore
 	@$(MAKE) --no-print-directory $(RELEASE)/SHA256SUMS
 
 fresh: ## as a new user on a clean Debian: SUITE=bookworm|trixie|sid, ARGS="COMMAND..."

@@ -13,6 +13,9 @@ $(RELEASE)/stublint.pyz: $(BUILD)/stublint.pyz
 $(RELEASE)/TRUTH.md: tests/TRUTH.md
 $(RELEASE)/explorer.html: $(BUILD)/explorer/index.html
 
+$(BUILD)/explorer/index.html: FORCE
+	@$(MAKE) --no-print-directory explore
+
 PUBLISHED := barestub.iso stublint.pyz TRUTH.md explorer.html
 
 $(PUBLISHED:%=$(RELEASE)/%):
