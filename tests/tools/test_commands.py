@@ -88,8 +88,11 @@ def test_a_space_in_a_path_is_named(tmp_path: Path) -> None:
         assert "space in its name" in done.stderr and f"{tmp_path}/{name}" in done.stderr
 
 
+WORDS = BUILD / f"words-{os.getpid()}.iso"  # pytest-xdist's workers are processes
+
+
 def words_image(words: str) -> subprocess.CompletedProcess[str]:
-    return make(str(BUILD / "words.iso"), f"RUN={words}")
+    return make(str(WORDS), f"RUN={words}")
 
 
 def test_the_monitor_gets_every_printable_character() -> None:
@@ -99,7 +102,7 @@ def test_the_monitor_gets_every_printable_character() -> None:
     command = f"$(shell touch {BUILD}/oops) `touch {BUILD}/oops` $HOME ${{HOME}} {every}"
     done = words_image(f"help {command}; poweroff")
     assert done.returncode == 0, done.stderr
-    played = play(BUILD / "words.iso", 60)
+    played = play(WORDS, 60)
     assert f'`help` takes no argument, got "{command}".' in played.text
     assert not (BUILD / "oops").exists()
 
@@ -134,7 +137,7 @@ def test_the_longest_line_that_is_taken_comes_through_whole(
     words = letter * ((8000 - len(around) - len(end)) // length) + end
     assert words_image(letter + words).returncode != 0
     assert words_image(words).returncode == 0
-    assert 'got "last"' in play(BUILD / "words.iso", 60).text
+    assert 'got "last"' in play(WORDS, 60).text
 
 
 def deps(*groups: str, **variables: str) -> subprocess.CompletedProcess[str]:
