@@ -1,7 +1,8 @@
 # What a release publishes. Two builds of one commit by the same tools give the same bytes: whatever
 # writes a time into its output takes the commit's. Not so the page, of traps recorded anew.
 
-COMMIT_TIME = $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct))
+# In an archive, whose files have that time, nobody can ask git.
+COMMIT_TIME = $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null || stat -c %Y Makefile))
 
 # mformat and xorriso ask SOURCE_DATE_EPOCH, grub-mkrescue the clock.
 $(BUILD)/release.iso: AT_THE_COMMIT = find $(BUILD)/iso-$* -exec touch -d @$(COMMIT_TIME) {} + && \
