@@ -10,9 +10,7 @@ from capstone import x86
 from lint.architecture import (
     ARGUMENTS,
     RFLAGS_IOPL,
-    MACHINE_CHECK,
     RFLAGS_IF,
-    RFLAGS_NT,
     RFLAGS_TF,
     SYSCALL,
 )
