@@ -14,6 +14,7 @@ import pytest
 from conftest import BUILD, ROOT
 from elf.symbols import binutil
 from emulator.qemu import qemu_command
+from guest import PROMPT
 
 for module in ("unicorn", "capstone", "elftools"):
     pytest.importorskip(module)
@@ -126,19 +127,16 @@ def test_our_running_kernel_is_clean(lint: Lint, iso: str) -> None:
 
 def test_a_qemu_that_runs_already(lint: Lint, iso: str, tmp_path: Path) -> None:
     """It is held while its memory is read, and runs on."""
-    socket = tmp_path / "qmp"
+    socket, serial = tmp_path / "qmp", tmp_path / "serial"
     command = [*qemu_command(iso, False, str(tmp_path)), "-display", "none"]
-    command += ["-qmp", f"unix:{socket},server=on,wait=off"]
+    command += ["-serial", f"file:{serial}", "-qmp", f"unix:{socket},server=on,wait=off"]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
     try:
         end = time.monotonic() + 60
-        while True:
-            try:
-                report = lint("--qmp", socket, BUILD / "barestub.elf")
-                break
-            except AssertionError:
-                assert time.monotonic() < end, "the kernel did not load its IDT"
-                time.sleep(0.2)
+        while not (serial.exists() and PROMPT in serial.read_text(errors="replace")):
+            assert time.monotonic() < end, "no prompt came"
+            time.sleep(0.2)
+        report = lint("--qmp", socket, BUILD / "barestub.elf")
         assert (report.status, report.rules()) == (cli.CLEAN, set())
         qmp = connect(str(socket))
         assert qmp.execute("query-status")["running"]

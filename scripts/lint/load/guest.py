@@ -33,7 +33,7 @@ EFER_SCE, EFER_LMA = 1 << 0, 1 << 10
 
 SAMPLE = 40  # functions that are compared with those of the ELF file
 POLL = 0.2  # seconds
-SETTLED = 5  # polls without a change of the IDT
+SETTLED = 5  # polls without a change of the tables
 
 
 class GuestImage(Image):
@@ -134,8 +134,9 @@ def load_guest(options: argparse.Namespace) -> Iterator[Source]:
 
 
 def _wait_for_idt(running: Running, seconds: float) -> None:
-    """Wait until the kernel is in long mode with gates in its IDT, which no longer changes. Before
-    that IDTR leads to the firmware's vectors, which do not change either."""
+    """Wait until the kernel is in long mode with gates in its IDT, and neither they nor what GDTR
+    and TR name change any more. Before that IDTR leads to the firmware's vectors, which do not
+    change either; and a kernel may load an IDT early and its TSS much later."""
     end, same, before = time.monotonic() + max(seconds, 0.1), 0, None
     while same < SETTLED and time.monotonic() < end:
         time.sleep(POLL)
@@ -145,9 +146,9 @@ def _wait_for_idt(running: Running, seconds: float) -> None:
             running.forget()
             base, limit = state.idt
             size = min(limit + 1, VECTOR_COUNT * GATE_SIZE)
-            now = _read(running, _walker(running, state), base, size)
-            if now is not None and not any(gate.present for gate in gates_in(now)):
-                now = None
+            gates = _read(running, _walker(running, state), base, size)
+            if gates is not None and any(gate.present for gate in gates_in(gates)):
+                now = (gates, state.gdt, state.tr)
         same = same + 1 if now is not None and now == before else 0
         before = now
 
