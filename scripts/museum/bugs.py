@@ -108,18 +108,14 @@ class Tree:
         self.build = self.path / "build"
         self.remove()
         self.build.mkdir(parents=True)
-        for source in SOURCES:
-            self._copy(ROOT / source, self.path / source)
-        for part in COMPILED:
-            self._copy(BUILD / part, self.build / part)
+        self._copy([ROOT / source for source in SOURCES], self.path)
+        self._copy([BUILD / part for part in COMPILED], self.build)
 
     @staticmethod
-    def _copy(source: Path, target: Path) -> None:
+    def _copy(sources: list[Path], target: Path) -> None:
         """Times are kept, for make goes by them."""
-        if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
-        elif source.exists():
-            shutil.copy2(source, target)
+        there = [str(source) for source in sources if source.exists()]
+        _call(["cp", "-Rp", *there, str(target)], ROOT)
 
     def remove(self) -> None:
         """Delete it; an ISO is large."""

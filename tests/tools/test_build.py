@@ -31,7 +31,8 @@ def make(*words: str) -> subprocess.CompletedProcess[str]:
 def test_there_is_no_warning(compiler: str, tmp_path: Path) -> None:
     """Neither of the compilers, nor of the assembler, nor of the linker; and what the compiler says
     that each function takes of the stack is what scripts/build/stack_budget reads in it."""
-    targets = [str(tmp_path / name) for name in ("barestub.elf", "silicon/fuzz", "silicon/native")]
+    names = "barestub.elf", "stack-budget.txt", "silicon/fuzz", "silicon/native"
+    targets = [str(tmp_path / name) for name in names]
     done = make("WERROR=1", f"CC={compiler} -fstack-usage", f"BUILD={tmp_path}", *targets)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
@@ -105,7 +106,7 @@ def test_too_much_for_a_stack_ends_the_build(
     assert name
     path.write_text(f'#include "lib/print.h"\n{head}{name}{body.replace("{", "{" + line, 1)}')
     with pytest.raises(BuildError) as refused:
-        tree.make("barestub.elf")
+        tree.make("stack-budget.txt")
     path.write_text(before)
     assert re.search(said, str(refused.value))
 
