@@ -3,11 +3,14 @@ Usage: mutate.py [TEXT]: only those with this text in their names."""
 
 from __future__ import annotations
 
+import filecmp
+import functools
+import os
 import shutil
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
@@ -20,11 +23,13 @@ import mutants  # noqa: E402
 from museum.bugs import ROOT, BuildError, Tree  # noqa: E402
 from mutants import Mutant  # noqa: E402
 
-WORKERS = 2
+WORKERS = os.cpu_count() or 1
 OF_ASSEMBLY = (checks.fuzz,) * checks.HAS_SILICON + (checks.static, checks.catalogue, checks.unwind)
-OF_C = (checks.catalogue, checks.machines)
+# What can be said of a mutant beside the name of the check that finds it.
 BUILD = "build"  # it does not compile
 SAME = "same"  # the compiler makes the same program of it
+HANG = "hang"
+BUSY = "busy"  # nothing: what was late is late on the sound kernel, too
 PROGRAM, SOUND_PROGRAM = "loaded.elf", "sound.elf"
 WIDTH = 60  # of a symptom
 
@@ -33,14 +38,37 @@ def sound_tree(name: str) -> Tree:
     """Make a tree for kill()."""
     tree = Tree(f"mutants/{name}")
     checks.keep_sound_words(tree)
-    shutil.copy2(tree.make(PROGRAM), tree.build / SOUND_PROGRAM)
+    shutil.copy2(tree.build / PROGRAM, tree.build / SOUND_PROGRAM)
     return tree
 
 
 def is_same(tree: Tree) -> bool:
     """Whether the program in @tree is the sound one to the last byte."""
-    sound = tree.build / SOUND_PROGRAM
-    return tree.make(PROGRAM).read_bytes() == sound.read_bytes()
+    checks.make_catalogue(tree)
+    return filecmp.cmp(tree.build / PROGRAM, tree.build / SOUND_PROGRAM, shallow=False)
+
+
+@functools.cache
+def beside(tree: Tree) -> Tree:
+    """A sound tree to hold against @tree."""
+    return sound_tree(f"{tree.path.name}-sound")
+
+
+def hangs(tree: Tree, again: Callable[[Tree], bool]) -> bool:
+    """Whether it is the kernel of @tree that is late, and not this machine that is busy: then a
+    sound kernel is late as well, at the same time."""
+    with ThreadPoolExecutor(2) as pool:
+        is_late, is_busy = pool.map(again, (tree, beside(tree)))
+    return is_late and not is_busy
+
+
+def checks_of(mutant: Mutant) -> Iterator[tuple[str, Callable[[Tree], str]]]:
+    """Yield the names of the checks that must find @mutant, and the checks, the fastest first."""
+    if mutant.is_c:
+        yield checks.catalogue.__name__, checks.catalogue
+        yield checks.machines.__name__, lambda tree: checks.machines(tree, mutant.source)
+    else:
+        yield from ((check.__name__, check) for check in OF_ASSEMBLY)
 
 
 def kill(tree: Tree, mutant: Mutant) -> tuple[str, str]:
@@ -51,10 +79,12 @@ def kill(tree: Tree, mutant: Mutant) -> tuple[str, str]:
     try:
         if mutant.is_c and is_same(tree):
             return SAME, ""
-        for check in OF_C if mutant.is_c else OF_ASSEMBLY:
+        for name, check in checks_of(mutant):
             if found := check(tree):
-                return check.__name__, found
+                return name, found
         return "", ""
+    except checks.TimedOut as late:
+        return HANG if hangs(tree, late.again) else BUSY, str(late)
     except BuildError as error:
         return BUILD, str(error)
     finally:
@@ -89,22 +119,23 @@ def wrongs(killers: dict[str, str], equivalents: dict[str, str]) -> list[str]:
     """What is not as the list of equivalents has it."""
     found = [f"{name}: there is no such mutant" for name in equivalents.keys() - killers.keys()]
     for name, killer in killers.items():
-        if name in equivalents and killer not in ("", SAME):
+        if killer == BUSY:
+            found.append(f"{name}: this machine is too busy to say, try it again with K=")
+        elif name in equivalents and killer not in ("", SAME):
             found.append(f"{name}: is no equivalent, {killer} finds it")
         elif name not in equivalents and not killer:
             found.append(f"{name}: survives")
     return found
 
 
-def print_figures(killers: dict[str, str], equivalents: dict[str, str], seconds: float) -> None:
-    same = {name for name, killer in killers.items() if killer == SAME} - equivalents.keys()
-    by = Counter(killer for killer in killers.values() if killer not in ("", SAME))
+def figures(killers: dict[str, str], equivalents: dict[str, str]) -> str:
+    """How many mutants there are, and what has become of them."""
+    by = Counter(killers[name] for name in killers.keys() - equivalents.keys())
+    others = {BUILD: "do not build", SAME: "are the same program", "": "survive", BUSY: "are unsure"}
+    told = [f"{by.pop(killer)} {words}" for killer, words in others.items() if killer in by]
+    told.append(f"{len(killers.keys() & equivalents.keys())} are proven equivalents")
     each = ", ".join(f"{count} by {name}" for name, count in by.most_common())
-    rate = 100 * by.total() / max(1, len(killers.keys() - equivalents.keys() - same))
-    told = f"{len(equivalents)} of them proven equivalents, {len(same)} the same program"
-    print(f"\n{len(killers)} mutants, {told}.")
-    print(f"Killed: {by.total()}, {rate:.1f} % of the others: {each}.")
-    print(f"{seconds:.0f} seconds.")
+    return f"{len(killers)} mutants: {', '.join(told)}; {by.total()} are killed ({each})."
 
 
 def main(text: str = "") -> int:
@@ -113,12 +144,16 @@ def main(text: str = "") -> int:
     equivalents = {name: why for name, why in mutants.equivalents().items() if text in name}
     if not every:
         sys.exit(f"barestub: no mutant has {text!r} in its name")
-    killers = {}
+    killers: dict[str, str] = {}
     for mutant, killer, found in try_all(every):
         killers[mutant.name] = killer
         words = f"{killer}: {symptom(found)}" if killer else "survives"
         print(f"{mutant.name}\n    {words}", flush=True)
-    print_figures(killers, equivalents, time.monotonic() - start)
+    for language, is_c in (("Assembly", False), ("C", True)):
+        own = {mutant.name: killers[mutant.name] for mutant in every if mutant.is_c == is_c}
+        if own:
+            print(f"\n{language}: {figures(own, equivalents)}")
+    print(f"{time.monotonic() - start:.0f} seconds.")
     wrong = wrongs(killers, equivalents)
     print("\n".join(wrong), end="\n" if wrong else "")
     return 1 if wrong else 0

@@ -15,6 +15,7 @@ from emulator.qemu import POWER_OFF, POWER_OFF_AFTER_FAILURE, qemu_command
 
 ENDINGS = {POWER_OFF: "powered off", POWER_OFF_AFTER_FAILURE: "powered off after a failure"}
 HALTED = b"System Halted."
+HANGS = "stopped: it hangs"
 
 
 @dataclass
@@ -45,7 +46,7 @@ def _listen(
             return said, "stopped: it panics"
         if b"\n" in data and is_enough(_text(said)):
             return said, "stopped: it has said enough"
-    return said, "stopped: it hangs"
+    return said, HANGS
 
 
 def _text(said: bytearray) -> str:

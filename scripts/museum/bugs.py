@@ -126,11 +126,11 @@ class Tree:
         command = ["patch", "-p1", "--batch", "--forward", "--no-backup-if-mismatch"]
         _call([*command, "-i", str(bug.path)], self.path)
 
-    def make(self, target: str, run: str = "") -> Path:
-        """Build @target, below build/; @run are the monitor's words of run.iso. Raises
-        BuildError."""
+    def make(self, target: str, run: str = "", faults: str = "") -> Path:
+        """Build @target, below build/; @run are the monitor's words of run.iso, and @faults is a
+        directory of entries beside the catalogue's. Raises BuildError."""
         # What a make around us was told must not count here.
-        own = ["BUILD=build", "FAULTS=", f"RUN={run}", "EMU=qemu"]
+        own = ["BUILD=build", f"FAULTS={faults}", f"RUN={run}", "EMU=qemu"]
         _call(["make", "--no-print-directory", *own, f"build/{target}"], self.path)
         return self.build / target
 

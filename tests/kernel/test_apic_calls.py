@@ -19,7 +19,8 @@ from gdbstub import GdbStub
 from qemu import Qemu
 
 # SDM vol. 3, table 10-1. ISR and IRR are eight registers each, 16 bytes apart.
-ID, TPR, SVR, ISR, IRR, ESR, ICR, ICR_HIGH = 0x20, 0x80, 0xF0, 0x100, 0x200, 0x280, 0x300, 0x310
+ID, TPR, EOI, SVR, ISR, TMR, IRR = 0x20, 0x80, 0xB0, 0xF0, 0x100, 0x180, 0x200
+ESR, ICR, ICR_HIGH = 0x280, 0x300, 0x310
 LVT_TIMER, LVT_LINT0, LVT_LINT1, LVT_ERROR = 0x320, 0x350, 0x360, 0x370
 LAPIC_SIZE = 0x400
 
@@ -40,9 +41,6 @@ ISA_INTERRUPTS = 8 + 8 * 16 + 8  # their place in struct madt
 
 TRACE = ("-trace", "apic_*_write*", "-trace", "ioapic_mem_write")
 IO_APIC_WRITE = re.compile(r"ioapic mem write addr 0x(\w+) regsel: 0x(\w+) size 0x4 val 0x(\w+)")
-ESR_WRITE = re.compile(
-    r"^apic_(?:mem_writel 0x280|register_write register 0x28) = 0x0+$", re.MULTILINE
-)
 
 Traced = tuple[Qemu, Caller]
 
@@ -68,6 +66,14 @@ def local(call: Caller, *registers: int) -> list[int]:
     return [call("lapic_read", register) & 0xFFFFFFFF for register in registers]
 
 
+def written(log: str, register: int) -> list[int]:
+    """What is written to a register of the local APIC. QEMU 7.2 tells its address, QEMU 10.0 its
+    number."""
+    place = f"mem_writel 0x{register:x}|register_write register 0x{register >> 4:02x}"
+    found = re.findall(rf"^apic_(?:{place}) = 0x(\w+)$", log, re.MULTILINE)
+    return [int(value, 16) for value in found]
+
+
 def test_they_are_set_up_from_any_state(traced: Traced) -> None:
     """All is open at first; then only the NMI's pin is."""
     machine, call = traced
@@ -90,7 +96,8 @@ def test_they_are_set_up_from_any_state(traced: Traced) -> None:
     assert local(call, SVR, LVT_ERROR, LVT_LINT1, TPR) == [ENABLED | SPURIOUS, MASKED, NMI, 0]
     assert [value & MASKED for value in local(call, LVT_TIMER, LVT_LINT0)] == [MASKED, MASKED]
     log = machine.log()
-    assert len(ESR_WRITE.findall(log)) == 2  # SDM vol. 3, 10.5.3: the second one clears it
+    assert written(log, ESR) == [0, 0]  # SDM vol. 3, 10.5.3: the second one clears it
+    assert written(log, TPR) == [0]  # the GDB stub has put it back before, by way of CR8
     selected = [int(value, 16) for at, _, value in IO_APIC_WRITE.findall(log) if at == "0"]
     assert max(selected) == REDIRECTIONS + 2 * (PINS - 1)
 
@@ -140,14 +147,41 @@ def test_each_vector_has_its_bit(call: Caller) -> None:
         plain[ISR + register] = 0
 
 
+STEPS = 100  # far more than a function takes that does not wait
+
+
 def returns(call: Caller, back: int) -> bool:
     """Whether a function that has begun is at its end soon, and not in a loop."""
     state = call.stub.registers()
-    for _ in range(50):
+    for _ in range(STEPS):
         state = call.stub.step(state)
         if state["rip"] == back:
             return True
     return False
+
+
+def test_only_what_is_in_service_is_ended(call: Caller) -> None:
+    plain = Plain(call)
+    plain[EOI] = 1
+    assert call("apic_end", VECTOR) & 0xFF == 0
+    assert plain[EOI] == 1
+    plain[ISR + VECTOR // 32 * 16] = 1 << VECTOR % 32
+    assert call("apic_end", VECTOR) & 0xFF == 1
+    assert plain[EOI] == 0
+
+
+def test_all_that_is_in_service_is_ended(call: Caller) -> None:
+    """What is in the registers behind these, TMR, does not count."""
+    plain = Plain(call)
+    plain[TMR] = 1
+    for register in range(ISR, TMR, 16):
+        plain[register] = 1 << 31
+        plain[EOI] = 1
+        back = call.begin("apic_eoi_all")
+        assert not returns(call, back)
+        assert plain[EOI] == 0
+        plain[register] = 0
+        assert returns(call, back)
 
 
 def test_a_command_is_waited_for(call: Caller) -> None:

@@ -12,6 +12,7 @@ from calling import Caller
 from qemu import Qemu
 
 VECTOR_COUNT = 256
+VECTOR = 15 * 8  # its place in struct regs: kernel/trap/regs.h
 STUB_SIZE = 16
 NMI, BP, OF, DF, GP, PF, MC = 2, 3, 4, 8, 13, 14, 18
 DEVICES = {NMI, 39, 47, 64, 65, 68, 255}  # vectors that have a handler: kernel/trap/vectors.def
@@ -37,6 +38,8 @@ CODE = LIMIT_4_GIB | SEGMENT | 0xA << 40  # execute/read
 ACCESSED = 1 << 40  # which the CPU sets, in the descriptors that it has loaded
 TSS_BUSY = 0xB << 40
 KERNEL_CODE, KERNEL_DATA, TSS_SELECTOR = 0x08, 0x10, 0x30
+SPARE = 0x48
+TABLE = 1 << 2  # of a selector: the LDT. SDM vol. 3, figure 3-6
 GDT = [
     0,
     PRESENT | CODE | BITS_64 | ACCESSED,
@@ -69,7 +72,11 @@ def test_each_gate_leads_to_its_stub(machine: Qemu, symbols) -> None:
         assert gate == (offset[0], KERNEL_CODE, ist, INTERRUPT_GATE | dpl, *offset[1:], 0), vector
 
 
-def test_each_segment(machine: Qemu) -> None:
+@pytest.mark.parametrize("entry", ["", "call-gate"])
+def test_each_segment(entry: str, machine: Qemu) -> None:
+    """Also after an entry that has put a descriptor of its own there."""
+    if entry:
+        machine.ask(f"raise {entry}")
     base, limit = register(machine, "GDT")
     assert (base, limit) == (CPU + TSS.size, 8 * len(GDT) - 1)
     found = list(struct.unpack(f"<{len(GDT)}Q", machine.virtual(base, limit + 1)))
@@ -88,6 +95,19 @@ def test_the_task_state(machine: Qemu) -> None:
     io_map = TSS.size  # beyond the limit: no port is open to ring 3
     stacks = [KERNEL_STACK, 0, 0, 0, DF_STACK, MC_STACK, 0, 0, 0, 0, 0]
     assert list(TSS.unpack(machine.virtual(base, TSS.size))) == [0, *stacks, 0, 0, io_map]
+
+
+def test_the_base_of_a_code_segment(call: Caller) -> None:
+    """64-bit code has none; and the kernel has no LDT."""
+    base, behind = 0x8123_4566, 8 * len(GDT)
+    descriptor = PRESENT | CODE | BITS_32 | (base >> 24) << 56 | (base & 0xFFFFFF) << 16
+    for selector in (SPARE, behind):
+        call.stub.write(CPU + TSS.size + selector, descriptor.to_bytes(8, "little"))
+    assert call("gdt_code_base", SPARE) == call("gdt_code_base", SPARE | 3) == base
+    assert call("gdt_code_base", SPARE | TABLE) == call("gdt_code_base", behind) == 0
+    long = descriptor ^ BITS_32 ^ BITS_64
+    call.stub.write(CPU + TSS.size + SPARE, long.to_bytes(8, "little"))
+    assert call("gdt_code_base", SPARE) == 0
 
 
 def handlers(call: Caller, table: str) -> list[int]:
@@ -116,6 +136,17 @@ def test_a_handler_is_changed_for_its_vector_alone(vector: int, call: Caller) ->
     assert call("trap_is_expected", vector) & 0xFF
     due[table][vector] = other
     assert {name: handlers(call, name) for name in due} == due
+
+
+def test_no_handler_is_taken_from_behind_the_table(call: Caller) -> None:
+    """Nor is anything counted there: what lies on the stack may have been overwritten."""
+    call.stub.write(call.scratch + VECTOR, VECTOR_COUNT.to_bytes(4, "little"))
+    call.begin("trap_dispatch", call.scratch)
+    panic, panic_trap = (call.symbols[name].address for name in ("panic", "panic_trap"))
+    with call.stub.breakpoints([panic, panic_trap]):
+        state = call.stub.run()
+    assert state["rip"] == panic
+    assert call.stub.read(state["rdi"], 12) == b"The frame at"
 
 
 # Who writes which table anew.

@@ -131,7 +131,8 @@ def tree() -> Iterator[Tree]:
 @pytest.fixture(scope="module")
 def checked(tree: Tree) -> Played:
     """What the kernel says of that catalogue."""
-    return play(tree.make("run.iso", run=f"{own_entries.RUN}; poweroff"), TIMEOUT)
+    words = f"{own_entries.RUN}; poweroff"
+    return play(tree.make("run.iso", run=words, faults=own_entries.DIRECTORY), TIMEOUT)
 
 
 @pytest.mark.parametrize("name", WRONG)

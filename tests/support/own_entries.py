@@ -3,6 +3,8 @@ where an entry tells how the emulator deviates, that it is known."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from museum.bugs import Tree
 
 UD = ".here:  ud2\n.next:  done\n"
@@ -90,25 +92,30 @@ IN_A_PROCESS = {
 }
 
 RUN = "; ".join(f"raise {name}" for name in [*WRONG, *DEVIATING])
+DIRECTORY = "own"  # of a tree, as FAULTS= takes it
 
 
-def _write(tree: Tree, name: str, summary: str, text: str, ring: int = 0) -> None:
+def _write(directory: Path, name: str, summary: str, text: str, ring: int = 0) -> None:
     entry = f'%include "fault.inc"\nfault {ring}, "{name}", "{summary}"{text}'
-    (tree.path / "tests" / "faults" / f"{name}.asm").write_text(entry)
+    directory.mkdir(exist_ok=True)
+    (directory / f"{name}.asm").write_text(entry)
 
 
 def add(tree: Tree) -> None:
-    """Put them into the catalogue of @tree."""
+    """Put them into DIRECTORY of @tree."""
     for name, (code, _) in WRONG.items():
         options = ", fatal" if code.endswith("\nfatal") else ""
-        _write(tree, name, "what we expect is wrong", f"{options}\n{code.removesuffix('fatal')}\n")
+        text = f"{options}\n{code.removesuffix('fatal')}\n"
+        _write(tree.path / DIRECTORY, name, "what we expect is wrong", text)
     for name, (expect, instead, _) in DEVIATING.items():
         rows = f'deviates BOCHS, "a bug"\ndeviates QEMU, "a reason", {instead}\n'
-        _write(tree, name, "deviates", f"\nint3\n.next: done\n{expect}\n{rows}")
+        text = f"\nint3\n.next: done\n{expect}\n{rows}"
+        _write(tree.path / DIRECTORY, name, "deviates", text)
 
 
 def add_for_a_process(tree: Tree) -> None:
     """Put those of IN_A_PROCESS into the catalogue of @tree."""
     for name, (expect, instead, _) in IN_A_PROCESS.items():
         row = f'deviates QEMU, "a bug"\ndeviates SILICON, "a reason", {instead}\n'
-        _write(tree, name, "deviates", f"\nint3\n.next: done\n{expect}\n{row}", ring=3)
+        text = f"\nint3\n.next: done\n{expect}\n{row}"
+        _write(tree.path / "tests" / "faults", name, "deviates", text, ring=3)
