@@ -24,7 +24,7 @@ override BOCHS := $(call absolute,$(BOCHS))
 export QEMU BOCHS
 
 # What may stand on the command line. Another word would do nothing, and nobody would know.
-OPTIONS := RUN FAULTS EMU CPU UEFI QEMU BOCHS K FAULT WALK RR SEED N SHARD SECONDS STUBS ELF ARGS BUG SUITE RECORD CASE CHECK WERROR BUILD \
+OPTIONS := RUN FAULTS EMU CPU CPUS UEFI QEMU BOCHS K FAULT WALK RR SEED N SHARD SECONDS STUBS ELF ARGS BUG SUITE RECORD CASE CHECK WERROR BUILD \
 	CROSS CC LD OBJCOPY NASM CFLAGS NASMFLAGS LDFLAGS HOST_CC HOST_CFLAGS HOST_LDFLAGS \
 	GRUB_MKRESCUE FONT GDB PYTHON NO_INSTALL CI
 $(foreach word,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(word)))),\
@@ -101,6 +101,7 @@ ISO := $(BUILD)/barestub.iso
 BUDGET := $(BUILD)/stack-budget.txt
 # Some systems have a CPU in the environment, which says something else.
 THEIR_CPU := $(if $(findstring command,$(origin CPU)),$(CPU))
+THEIR_CPUS := $(if $(findstring command,$(origin CPUS)),$(CPUS))
 RUN_ISO := $(if $(value RUN),$(BUILD)/run.iso,$(ISO))
 
 # What `make lint` reads: the kernel named by ELF=, else a running one named in ARGS, else ours.
@@ -129,11 +130,12 @@ all: ## build build/barestub.elf and build/barestub.iso
 	@$(DEPS) kernel image
 	@$(MAKE) --no-print-directory $(BUDGET) $(ISO)
 
-run: ## boot it: RUN="...", FAULTS=DIR, UEFI=1, EMU=bochs|kvm, CPU=MODEL
+run: ## boot it: RUN="...", FAULTS=DIR, UEFI=1, EMU=bochs|kvm, CPU=MODEL, CPUS=4
 	@$(DEPS) kernel image $(if $(filter bochs,$(EMU)),bochs,run) $(if $(UEFI),uefi)
 	@$(MAKE) --no-print-directory $(BUDGET) $(RUN_ISO)
 	@$(PYTHON) scripts/run --emu $(call quote,$(EMU)) \
-		$(if $(THEIR_CPU),--cpu $(call quote,$(THEIR_CPU))) $(if $(UEFI),--uefi) $(RUN_ISO)
+		$(if $(THEIR_CPU),--cpu $(call quote,$(THEIR_CPU))) \
+		$(if $(THEIR_CPUS),--cpus $(call quote,$(THEIR_CPUS))) $(if $(UEFI),--uefi) $(RUN_ISO)
 
 test: ## run all tests, or K="...", or EMU=kvm; JUnit XML in build/junit.xml
 	@$(DEPS) kernel image run uefi bochs debug record silicon clang bugs lint test release $(BROWSER) \
@@ -159,7 +161,8 @@ truth-page: ## write tests/TRUTH.md from tests/truth/, measuring nothing
 debug: ## step through traps in GDB: FAULT=NAME, WALK=NAME, RR=1 to go back in time, RUN="..."
 	@$(DEPS) kernel image run debug $(if $(RR),record)
 	@$(MAKE) --no-print-directory $(BUDGET) $(RECORDED) $(DEBUG_ISO)
-	@$(PYTHON) scripts/debug --emu $(call quote,$(EMU)) --gdb '$(GDB)' $(if $(RR),--record) \
+	@$(PYTHON) scripts/debug --emu $(call quote,$(EMU)) --gdb '$(GDB)' \
+		$(if $(THEIR_CPUS),--cpus $(call quote,$(THEIR_CPUS))) $(if $(RR),--record) \
 		$(if $(DEBUG_FAULT),--fault $(call quote,$(DEBUG_FAULT))) \
 		$(if $(WALK),--walk $(call quote,$(value WALK))) $(ELF) $(DEBUG_ISO)
 

@@ -64,6 +64,12 @@ start:
         cmp     ecx, LOW_TABLES
         jne     .low
 
+        mov     ebp, higher_half - KERNEL_BASE
+
+; EBP: what to go on with in the kernel's half, as a physical address. Any CPU that is in protected mode
+; may come by here, once the first has made the tables.
+global enter_long_mode
+enter_long_mode:
         mov     eax, pml4
         mov     cr3, eax
         ; Write CR4 and EFER whole: the loader may leave any bit in them. CR4.LA57 would have the
@@ -139,7 +145,9 @@ extern higher_half
 
         bits    64
 long_mode:
-        mov     rax, higher_half
+        mov     ebp, ebp                ; the upper half is undefined: SDM vol. 1, 3.4.1.1
+        mov     rax, KERNEL_BASE
+        add     rax, rbp
         jmp     rax
         cfi_end
 

@@ -9,6 +9,7 @@
 #include "cpu/paging.h"
 #include "cpu/x86.h"
 #include "devices/acpi.h"
+#include "devices/ap.h"
 #include "devices/apic.h"
 #include "devices/keyboard.h"
 #include "devices/pic.h"
@@ -77,6 +78,7 @@ void kmain(void)
     keyboard_init();
     serial_init();
     sti();
+    ap_start_all();
 
     print("Barestub %s: how an x86-64 interrupt becomes a C call and back.\n"
           "Try `raise pf-write-readonly` and `frame`, or `tour`, or `help`.\n",

@@ -74,7 +74,15 @@ def symbols(elf: str) -> dict[str, Symbol]:
 # draw on it.
 NO_SCREEN = ("-vga", "none")
 
-WAYS_TO_BOOT = {"bios": {}, "uefi": {"uefi": True}, "no screen": {"options": NO_SCREEN}}
+# Each CPU in a thread of its own, so that they really run at once.
+FOUR_CPUS = ("-smp", "4", "-accel", "tcg,thread=multi")
+
+WAYS_TO_BOOT = {
+    "bios": {},
+    "uefi": {"uefi": True},
+    "no screen": {"options": NO_SCREEN},
+    "four CPUs": {"options": (*NO_SCREEN, *FOUR_CPUS)},
+}
 
 
 Once = Callable[[str, Callable[[Path], None]], Path]

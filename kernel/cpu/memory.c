@@ -11,6 +11,10 @@
 
 #define BOOT_MAPPING_END (1ul << 30) // start.asm maps this much of RAM in the kernel's half
 
+// Real mode's memory that is no firmware's: behind the BIOS's own data, in front of the display's.
+#define LOW_START 0x1000ul
+#define LOW_END   0xA0000ul
+
 static uint64_t pool_physical;
 static char *pool; ///< the same memory, as it is mapped now
 static size_t pool_used;
@@ -54,6 +58,19 @@ void memory_init(void)
     panic("too little memory: %lu MiB of RAM in one piece between 1 MiB and 1 GiB are needed.\n"
           "Give the machine 32 MiB or more.",
           POOL_SIZE >> 20);
+}
+
+uint64_t memory_low_page(void)
+{
+    for (size_t i = 0; i < bootinfo.available_count; i++) {
+        uint64_t base = (bootinfo.available[i].base + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+        uint64_t end = bootinfo.available[i].base + bootinfo.available[i].length;
+        if (base < LOW_START)
+            base = LOW_START;
+        if (base + PAGE_SIZE <= end && base + PAGE_SIZE <= LOW_END)
+            return base;
+    }
+    return 0;
 }
 
 void memory_remap(void)

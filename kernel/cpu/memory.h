@@ -10,6 +10,10 @@
 /// Take the pool. Panics in words if the machine has too little memory.
 void memory_init(void);
 
+/// The physical address of a page of RAM below 1 MiB, where a CPU starts in real mode; 0 if there
+/// is none. Nobody else uses it, and each call gives the same one.
+uint64_t memory_low_page(void);
+
 /// paging_init() has mapped the pool at POOL_BASE: that is its address from now on.
 void memory_remap(void);
 

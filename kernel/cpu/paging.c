@@ -75,12 +75,13 @@ static void map_image(char *start, char *end, uint64_t access)
     map((uint64_t)start, (uint64_t)start - KERNEL_BASE, (size_t)(end - start), access);
 }
 
-static void map_cpu_region(void)
+void paging_map_cpu(unsigned number)
 {
-    paging_map_new(CPU_BASE, PAGE_SIZE, READ_WRITE);
-    paging_map_new(KERNEL_STACK_LOW, KERNEL_STACK_HIGH - KERNEL_STACK_LOW, READ_WRITE);
-    paging_map_new(DF_STACK_LOW, DF_STACK_HIGH - DF_STACK_LOW, READ_WRITE);
-    paging_map_new(MC_STACK_LOW, MC_STACK_HIGH - MC_STACK_LOW, READ_WRITE);
+    const uint64_t offset = number * CPU_REGION_SIZE;
+    paging_map_new(CPU_BASE + offset, PAGE_SIZE, READ_WRITE);
+    paging_map_new(KERNEL_STACK_LOW + offset, KERNEL_STACK_HIGH - KERNEL_STACK_LOW, READ_WRITE);
+    paging_map_new(DF_STACK_LOW + offset, DF_STACK_HIGH - DF_STACK_LOW, READ_WRITE);
+    paging_map_new(MC_STACK_LOW + offset, MC_STACK_HIGH - MC_STACK_LOW, READ_WRITE);
 }
 
 static void map_user_region(void)
@@ -97,7 +98,7 @@ uint64_t paging_init(void)
     map_image(rodata_start, rodata_end, READ_ONLY);
     map_image(data_start, data_end, READ_WRITE);
     map(POOL_BASE, memory_physical(root), POOL_SIZE, READ_WRITE); // its first frame is the root
-    map_cpu_region();
+    paging_map_cpu(0);
     map_user_region();
 
     uint64_t root_physical = memory_physical(root);

@@ -23,6 +23,9 @@
 /// pool must not be touched until CR3 is loaded: it moves. The boot mapping is gone then.
 uint64_t paging_init(void);
 
+/// Map the region of CPU @number: struct cpu and its stacks.
+void paging_map_cpu(unsigned number);
+
 /// A bit that is reserved in an entry of the lowest table, or 0 where the CPU's physical addresses
 /// leave none. SDM vol. 3, table 4-20.
 uint64_t paging_reserved_bit(void);

@@ -9,6 +9,7 @@
 #include "devices/acpi.h"
 #include "devices/madt.h"
 #include "lib/panic.h"
+#include "trap/stacks.h"
 #include "trap/trap.h"
 
 // MPS INTI flags: ACPI 6.4, table 5-50. Other values mean what the bus does; ISA interrupts are
@@ -129,23 +130,27 @@ static void only_count(struct regs *regs)
     (void)regs;
 }
 
-static void init_lapic(uint64_t address)
+static void map_lapic(uint64_t address)
 {
     lapic = paging_map_physical(address, LOCAL_APIC_SIZE, true);
     if (!lapic)
         panic("The ACPI MADT has the local APIC at 0x%lx, an address that this CPU has not",
               address);
-    enable_xapic(address);
+}
+
+void apic_init_local(void)
+{
+    enable_xapic(madt.local_apic);
 
     // Before the local vector table: while the APIC is off, its mask bits cannot be cleared.
-    trap_handler(VECTOR_SPURIOUS, only_count);
-    trap_handler(VECTOR_NMI, only_count);
     lapic_write(LAPIC_SVR, SVR_APIC_ENABLE | VECTOR_SPURIOUS);
 
     lapic_write(LAPIC_LVT_TIMER, LVT_MASKED);
     lapic_write(LAPIC_LVT_ERROR, LVT_MASKED);
     lapic_write(LAPIC_LVT_LINT0, LVT_MASKED); // the 8259's INTR
-    lapic_write(LAPIC_LVT_LINT1, LVT_DELIVERY_NMI);
+    // The other CPUs have the same wire, and one NMI is to come once.
+    bool is_first = this_cpu() == cpu_at(0);
+    lapic_write(LAPIC_LVT_LINT1, LVT_DELIVERY_NMI | (is_first ? 0 : LVT_MASKED));
     lapic_write(LAPIC_TPR, 0);
 
     // A write moves the errors since the last write into the register: the second one clears it.
@@ -163,7 +168,15 @@ void apic_init(void)
         panic("The ACPI MADT is damaged: %s", flaw);
     for (size_t i = 0; i < madt.io_apic_count; i++)
         add_io_apic(&madt.io_apics[i]);
-    init_lapic(madt.local_apic);
+    map_lapic(madt.local_apic);
+    trap_handler(VECTOR_SPURIOUS, only_count);
+    trap_handler(VECTOR_NMI, only_count);
+    apic_init_local();
+}
+
+const struct madt *apic_madt(void)
+{
+    return &madt;
 }
 
 void apic_eoi(void)
@@ -197,12 +210,22 @@ void apic_eoi_all(void)
             apic_eoi();
 }
 
-void apic_send_self(uint32_t command)
+uint32_t apic_id(void)
 {
-    lapic_write(LAPIC_ICR_HIGH, lapic_read(LAPIC_ID) & 0xFF000000);
+    return lapic_read(LAPIC_ID) >> 24;
+}
+
+void apic_send(uint32_t id, uint32_t command)
+{
+    lapic_write(LAPIC_ICR_HIGH, id << 24);
     lapic_write(LAPIC_ICR, command);
     while (lapic_read(LAPIC_ICR) & ICR_PENDING)
         pause();
+}
+
+void apic_send_self(uint32_t command)
+{
+    apic_send(apic_id(), command);
     while ((command & ICR_DELIVERY) == ICR_FIXED && !vector_bit(LAPIC_IRR, command & 0xFF))
         pause();
 }

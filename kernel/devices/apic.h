@@ -7,6 +7,12 @@
 /// Enable the local APIC (xAPIC mode) and mask every I/O APIC pin. Needs acpi_init().
 void apic_init(void);
 
+/// Set this CPU's local APIC up; apic_init() has done so for the first one's.
+void apic_init_local(void);
+
+/// What the ACPI MADT says. Needs apic_init().
+const struct madt *apic_madt(void);
+
 /// The end of the interrupt of @vector: every handler of a device calls this, once. Returns false,
 /// and does nothing, if none is in service: then INT n came, or a spurious interrupt, and an EOI
 /// would end another one. SDM vol. 3, 10.8.5.
@@ -29,8 +35,15 @@ bool apic_in_service(unsigned vector);
 /// End every interrupt that is in service on this CPU.
 void apic_eoi_all(void);
 
-/// Send this CPU what @command says, the lower half of the interrupt command register: SDM vol. 3,
-/// 10.6.1. Returns once it is pending; a fixed interrupt needs interrupts off, or TPR above it.
+/// The ID of this CPU's local APIC. SDM vol. 3, 10.4.6.
+uint32_t apic_id(void);
+
+/// Send the CPU whose APIC has @id what @command says, the lower half of the interrupt command
+/// register: SDM vol. 3, 10.6.1. Nothing must come in between that sends as well, and returns.
+void apic_send(uint32_t id, uint32_t command);
+
+/// Send this CPU what @command says. Returns once it is pending; a fixed interrupt needs interrupts
+/// off, or TPR above it.
 void apic_send_self(uint32_t command);
 
 /// Read and write a local APIC register by its @offset: LAPIC_* in x86.def.

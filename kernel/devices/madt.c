@@ -13,14 +13,32 @@ struct acpi_madt {
 } __attribute__((packed));
 
 enum madt_type {
+    MADT_LOCAL_APIC = 0,
     MADT_IO_APIC = 1,
     MADT_INTERRUPT_SOURCE_OVERRIDE = 2,
     MADT_LOCAL_APIC_ADDRESS_OVERRIDE = 5,
+    MADT_LOCAL_X2APIC = 9,
 };
 
 struct madt_entry {
     uint8_t type, length;
 } __attribute__((packed));
+
+/// ACPI 6.4, 5.2.12.2.
+struct entry_local_apic {
+    struct madt_entry entry;
+    uint8_t processor, id;
+    uint32_t flags;
+} __attribute__((packed));
+
+/// ACPI 6.4, 5.2.12.12.
+struct entry_local_x2apic {
+    struct madt_entry entry;
+    uint16_t reserved;
+    uint32_t id, flags;
+} __attribute__((packed));
+
+#define LOCAL_APIC_ENABLED (1u << 0) // ACPI 6.4, table 5-47
 
 /// ACPI 6.4, 5.2.12.3.
 struct entry_io_apic {
@@ -52,6 +70,32 @@ static bool may_be_device(uint64_t address, uint64_t size)
 {
     return address != 0 && address % size == 0 && address < PHYSICAL_END &&
            !bootinfo_is_ram(address, size);
+}
+
+static void add_cpu(struct madt *madt, uint32_t id, uint32_t flags)
+{
+    if (!(flags & LOCAL_APIC_ENABLED))
+        return;
+    if (madt->cpu_count == CPU_LIMIT || id > APIC_ID_MAX)
+        madt->cpus_left_out++;
+    else
+        madt->apic_ids[madt->cpu_count++] = id;
+}
+
+static const char *read_local_apic(const struct entry_local_apic *entry, struct madt *madt)
+{
+    if (entry->entry.length < sizeof(*entry))
+        return too_short;
+    add_cpu(madt, entry->id, entry->flags);
+    return NULL;
+}
+
+static const char *read_local_x2apic(const struct entry_local_x2apic *entry, struct madt *madt)
+{
+    if (entry->entry.length < sizeof(*entry))
+        return too_short;
+    add_cpu(madt, entry->id, entry->flags);
+    return NULL;
 }
 
 static const char *read_io_apic(const struct entry_io_apic *entry, struct madt *madt)
@@ -90,6 +134,10 @@ static const char *read_address_override(const struct entry_address_override *en
 static const char *read_entry(const struct madt_entry *entry, struct madt *madt)
 {
     switch (entry->type) {
+    case MADT_LOCAL_APIC:
+        return read_local_apic((const void *)entry, madt);
+    case MADT_LOCAL_X2APIC:
+        return read_local_x2apic((const void *)entry, madt);
     case MADT_IO_APIC:
         return read_io_apic((const void *)entry, madt);
     case MADT_INTERRUPT_SOURCE_OVERRIDE:

@@ -6,9 +6,11 @@
 #include <stdint.h>
 
 #include "devices/acpi.h"
+#include "trap/stacks.h"
 
 #define ISA_IRQ_COUNT 16
 #define IO_APIC_MAX   8
+#define APIC_ID_MAX   254 // in xAPIC mode: SDM vol. 3, 10.6.2.1
 
 // Bytes of registers: SDM vol. 3, 10.4.1; 82093AA datasheet, 3.1.
 #define LOCAL_APIC_SIZE 4096
@@ -31,6 +33,9 @@ struct madt {
     struct madt_io_apic io_apics[IO_APIC_MAX];
     size_t io_apic_count;
     struct isa_interrupt isa_interrupts[ISA_IRQ_COUNT];
+    uint32_t apic_ids[CPU_LIMIT]; ///< of the CPUs that may be used
+    size_t cpu_count;
+    size_t cpus_left_out; ///< there is no room for them, or their ID needs x2APIC mode
 };
 
 /// Read @table into @madt. Returns null, or what is wrong with the table.

@@ -7,6 +7,7 @@
 #include "cpu/x86.h"
 #include "devices/apic.h"
 #include "lib/panic.h"
+#include "trap/stacks.h"
 #include "trap/trap.h"
 
 #define LAPIC_DIVIDE_BY_16 0x3 // SDM vol. 3, figure 10-10
@@ -33,6 +34,7 @@
 // again.
 #define START_TRIES 5
 
+static uint64_t rate; ///< of the count, a second
 static volatile uint64_t ticks;
 
 static void pit_load(void)
@@ -82,16 +84,27 @@ static uint32_t measure_lapic_timer(void)
 static void handle_tick(struct regs *regs)
 {
     (void)regs;
-    if (apic_end(VECTOR_TIMER))
+    if (apic_end(VECTOR_TIMER) && this_cpu() == cpu_at(0))
         ticks++;
 }
 
 void timer_init(void)
 {
-    uint64_t rate = (uint64_t)measure_lapic_timer() * CALIBRATION_HZ;
+    rate = (uint64_t)measure_lapic_timer() * CALIBRATION_HZ;
     trap_handler(VECTOR_TIMER, handle_tick);
+    timer_start();
+}
+
+void timer_start(void)
+{
+    lapic_write(LAPIC_TIMER_DIVIDE, LAPIC_DIVIDE_BY_16);
     lapic_write(LAPIC_LVT_TIMER, LVT_TIMER_PERIODIC | VECTOR_TIMER);
     lapic_write(LAPIC_TIMER_INITIAL_COUNT, rate / TIMER_HZ);
+}
+
+void timer_stop(void)
+{
+    lapic_write(LAPIC_LVT_TIMER, LVT_MASKED);
 }
 
 uint64_t timer_ticks(void)

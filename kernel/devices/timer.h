@@ -8,5 +8,10 @@
 /// Calibrate the local APIC timer and start the periodic tick on VECTOR_TIMER.
 void timer_init(void);
 
-/// Ticks since timer_init(), TIMER_HZ a second.
+/// Start and stop the tick of this CPU, as each has a timer of its own: the first one's is started
+/// by timer_init(), an idle CPU has none.
+void timer_start(void);
+void timer_stop(void);
+
+/// Ticks of the first CPU since timer_init(), TIMER_HZ a second.
 uint64_t timer_ticks(void);

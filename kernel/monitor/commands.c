@@ -5,6 +5,7 @@
 
 #include "devices/power.h"
 #include "lib/print.h"
+#include "monitor/cpu_commands.h"
 #include "monitor/fault_commands.h"
 #include "monitor/list.h"
 #include "monitor/pager.h"
@@ -153,6 +154,7 @@ const struct command commands[] = {
     {"regs", TAKES_NOTHING, "", "the registers of the last one", command_regs},
     {"gate", TAKES_NUMBER, "N", "decode the IDT's gate N", gate},
     {"vectors", TAKES_NOTHING, "", "the vectors, and how often each was taken", vectors},
+    {"cpus", TAKES_NOTHING, "", "the CPUs, and where the region of each is", command_cpus},
     {"bt", TAKES_NOTHING, "", "a backtrace from here", bt},
     {"tour", TAKES_NOTHING, "", "a dozen of them, chosen and explained", command_tour},
     {"check", TAKES_NOTHING, "", "raise all of them and report as KTAP", command_check},

@@ -46,9 +46,9 @@ void gdt_init(void)
     // Made elsewhere: in place, the slots would hold 0 for a moment, and a #MC finds no stack
     // there.
     const struct tss tss = {
-        .rsp[0] = KERNEL_STACK_HIGH,
-        .ist[0] = DF_STACK_HIGH,
-        .ist[1] = MC_STACK_HIGH,
+        .rsp[0] = cpu_address(cpu, KERNEL_STACK_HIGH),
+        .ist[0] = cpu_address(cpu, DF_STACK_HIGH),
+        .ist[1] = cpu_address(cpu, MC_STACK_HIGH),
         .io_map_base = sizeof(struct tss), // beyond the limit: no port is open to ring 3
     };
     memcpy(&cpu->tss, &tss, sizeof(tss));

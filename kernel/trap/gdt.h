@@ -33,7 +33,7 @@ _Static_assert(sizeof(struct tss) == 104, "SDM vol. 3, figure 7-11");
 #define TYPE_CODE_ER         (0xAul << 40)
 #define TYPE_TSS_AVAILABLE   (0x9ul << 40)
 
-/// Build GDT and TSS in struct cpu and load them: LGDT, the segment registers, LTR.
+/// Build GDT and TSS in the struct cpu of this CPU and load them: LGDT, the segment registers, LTR.
 void gdt_init(void);
 
 /// Where the code segment of @selector begins, which its RIPs count from: 0 in 64-bit code, and

@@ -32,6 +32,11 @@ void idt_init(void)
 {
     for (unsigned vector = 0; vector < VECTOR_COUNT; vector++)
         set_gate(vector, (uint64_t)isr_0_DE + vector * STUB_SIZE);
+    idt_load();
+}
+
+void idt_load(void)
+{
     const struct descriptor_register idtr = {sizeof(idt) - 1, (uint64_t)idt};
     lidt(&idtr);
 }

@@ -19,8 +19,11 @@ _Static_assert(sizeof(struct gate) == 16, "SDM vol. 3, figure 6-8");
 #define GATE_TYPE      0x0F
 #define GATE_INTERRUPT 0x0E // clears IF on delivery, a trap gate (0x0F) does not
 
-/// Build the table and load it.
+/// Build the table, which all CPUs share, and load it on this one.
 void idt_init(void);
+
+/// Load it as it is.
+void idt_load(void);
 
 /// The gate of @vector (0 to 255), and the address that it leads to.
 struct gate *idt_gate(unsigned vector);

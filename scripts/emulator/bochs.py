@@ -42,7 +42,7 @@ CONFIGURATION = """\
 display_library: {display}
 {roms}
 vga: extension=none
-cpu: model={cpu}, ips={ips}, reset_on_triple_fault=0, ignore_bad_msrs=0
+cpu: model={cpu}, count={cpus}, ips={ips}, reset_on_triple_fault=0, ignore_bad_msrs=0
 megs: 128
 clock: sync={sync}, time0=utc
 ata0-master: type=cdrom, path="{iso}", status=inserted
@@ -95,12 +95,13 @@ def bochs_command(
     pace: Pace,
     *,
     cpu: str = CPU,
+    cpus: int = 1,
     display: str | None = None,
     witness: bool = False,
 ) -> list[str]:
     """Write the configuration into @directory and return the command that starts Bochs on @iso.
 
-    @serial is the terminal that COM1 is, @cpu one of cpu_models(). With @witness the log has every
+    @serial is the terminal that COM1 is, @cpu one of cpu_models(), @cpus how many there are. With @witness the log has every
     delivery of the CPU.
     """
     log = log_path(directory)
@@ -111,6 +112,7 @@ def bochs_command(
                 display=display or "term",
                 roms=_roms(),
                 cpu=cpu,
+                cpus=cpus,
                 ips=pace.ips,
                 sync=pace.sync,
                 iso=os.path.abspath(iso),

@@ -77,11 +77,18 @@ class Qemu:
     """The serial line on pipes, and QMP on a socket that the process inherits."""
 
     def __init__(
-        self, iso: str, cpu: str, uefi: bool, display: str, directory: str, kvm: bool = False
+        self,
+        iso: str,
+        cpu: str,
+        uefi: bool,
+        display: str,
+        directory: str,
+        kvm: bool = False,
+        cpus: int = 1,
     ) -> None:
         _check_there(qemu.EMULATOR, "run")
         ours, theirs = socket.socketpair()
-        command = qemu.qemu_command(iso, uefi, directory, cpu, kvm)
+        command = qemu.qemu_command(iso, uefi, directory, cpu, kvm, cpus)
         command += ["-display", display]
         command += ["-chardev", "stdio,id=serial,signal=off", "-serial", "chardev:serial"]
         command += options(theirs.fileno())
@@ -153,7 +160,9 @@ class Qemu:
 class Bochs:
     """The serial line on a pseudo-terminal. What the process prints is only kept for errors."""
 
-    def __init__(self, iso: str, cpu: str, display: str | None, directory: str) -> None:
+    def __init__(
+        self, iso: str, cpu: str, display: str | None, directory: str, cpus: int = 1
+    ) -> None:
         _check_there(bochs.EMULATOR, "bochs")
         if not os.path.exists(iso):
             raise SystemExit(f"barestub: there is no {iso}")
@@ -162,7 +171,7 @@ class Bochs:
         tty.setraw(self._theirs)
         serial = os.ttyname(self._theirs)
         command = bochs.bochs_command(
-            iso, directory, serial, bochs.REAL_TIME, cpu=cpu, display=display
+            iso, directory, serial, bochs.REAL_TIME, cpu=cpu, cpus=cpus, display=display
         )
         ends = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE}
         ends["stderr"] = subprocess.STDOUT

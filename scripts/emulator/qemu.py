@@ -57,19 +57,23 @@ def one_instruction_at_a_time() -> list[str]:
 
 
 def qemu_command(
-    iso: str, uefi: bool, directory: str, cpu: str = CPU, kvm: bool = False
+    iso: str, uefi: bool, directory: str, cpu: str = CPU, kvm: bool = False, cpus: int = 1
 ) -> list[str]:
     """Return the command that starts QEMU on @iso without display, serial line or monitor.
 
     @cpu is one of cpu_models(), with what `-cpu` lets follow behind a comma. With @uefi the firmware
     keeps its variables in a copy inside @directory. With @kvm the host's own CPU runs the guest, not
-    TCG. A reset ends QEMU.
+    TCG. @cpus is how many there are, each a thread of the host's. A reset ends QEMU.
     """
     command = [*ENDS_WITH_US, EMULATOR, "-nodefaults", "-no-user-config"]
     command += ["-cpu", cpu, "-m", "128M"]
     command += ["-vga", "std", "-no-reboot", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"]
     if kvm:
         command += ["-accel", "kvm"]
+    elif cpus > 1:
+        command += ["-accel", "tcg,thread=multi"]
+    if cpus > 1:
+        command += ["-smp", str(cpus)]
     if uefi:
         code, variables = ovmf()
         private = os.path.join(directory, "ovmf-vars.fd")

@@ -23,7 +23,7 @@ FEATURES, HAS_ARCH_CAPABILITIES = 7, 1 << 29  # a leaf, and in its EDX
 ALL = 2**64 - 1
 
 CPUID, RDMSR, WRMSR = b"\x0f\xa2", b"\x0f\x32", b"\x0f\x30"
-FUNCTIONS = {"apic_init", "init_lapic", "enable_xapic", "x2apic_locked", "apic_base"}
+FUNCTIONS = {"apic_init", "apic_init_local", "enable_xapic", "x2apic_locked", "apic_base"}
 FUNCTIONS |= {"apic_set_base"}  # some of them inline
 
 

@@ -18,8 +18,8 @@ from guest import TIMEOUT, Guest
 class Bochs(Guest):
     """One Bochs process without a window. Use it in a `with`: it never outlives the block."""
 
-    def __init__(self, iso: str, cpu: str = "tigerlake") -> None:
-        """Boot @iso on the CPU model @cpu, one of `bochs --help cpu`."""
+    def __init__(self, iso: str, cpu: str = "tigerlake", cpus: int = 1) -> None:
+        """Boot @iso on the CPU model @cpu, one of `bochs --help cpu`; @cpus: how many there are."""
         super().__init__()
         self._directory = tempfile.TemporaryDirectory(prefix="barestub-test-")
         self._terminal, self._theirs = pty.openpty()
@@ -30,6 +30,7 @@ class Bochs(Guest):
             os.ttyname(self._theirs),
             bochsrc.FAST,
             cpu=cpu,
+            cpus=cpus,
             witness=True,
         )
         self._output = os.path.join(self._directory.name, "output.txt")

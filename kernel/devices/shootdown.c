@@ -1,0 +1,57 @@
+// One shootdown at a time: an address, an interrupt to each other CPU, and a flag of each that it
+// clears when it has forgotten.
+#include "devices/shootdown.h"
+
+#include "cpu/x86.h"
+#include "devices/apic.h"
+#include "trap/stacks.h"
+#include "trap/trap.h"
+
+static atomic_flag is_running = ATOMIC_FLAG_INIT;
+static uint64_t running; ///< its address
+
+void shootdown_serve(void)
+{
+    struct cpu *cpu = this_cpu();
+    if (!cpu->must_invalidate)
+        return;
+    invlpg((const void *)running);
+    cpu->must_invalidate = false;
+}
+
+static void on_shootdown(struct regs *regs)
+{
+    (void)regs;
+    shootdown_serve();
+    apic_end(VECTOR_SHOOTDOWN);
+}
+
+void shootdown_init(void)
+{
+    trap_handler(VECTOR_SHOOTDOWN, on_shootdown);
+}
+
+static void ask(struct cpu *cpu)
+{
+    cpu->must_invalidate = true;
+    apic_send(cpu->apic_id, ICR_FIXED | VECTOR_SHOOTDOWN);
+}
+
+void shootdown(uint64_t address)
+{
+    cli();
+    invlpg((const void *)address);
+    while (atomic_flag_test_and_set(&is_running)) {
+        shootdown_serve();
+        pause();
+    }
+    running = address;
+    for (unsigned number = 0; number < cpu_count; number++)
+        if (cpu_at(number) != this_cpu())
+            ask(cpu_at(number));
+    for (unsigned number = 0; number < cpu_count; number++)
+        while (cpu_at(number)->must_invalidate)
+            pause();
+    atomic_flag_clear(&is_running);
+    sti();
+}
