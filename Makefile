@@ -80,7 +80,7 @@ LDFLAGS := -T linker.ld -nostdlib -static -z max-page-size=4096 -z noexecstack -
 # What a person types reaches the shell as one word, whatever is in it.
 quote = '$(subst ','\'',$(1))'
 
-SOURCES := $(sort $(wildcard kernel/*.c kernel/*/*.c boot/*.c boot/*.asm asm/*.asm)) \
+SOURCES := $(sort $(wildcard kernel/*.c kernel/*/*.c boot/*.c boot/*.asm asm/*.asm kernel/*/*.asm)) \
 	$(sort $(wildcard tests/faults/*.asm))
 ifneq ($(words $(FAULTS)),$(if $(FAULTS),1,0))
 $(error FAULTS=$(FAULTS): make takes no directory with a space in its name)

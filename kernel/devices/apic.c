@@ -195,6 +195,11 @@ bool apic_in_service(unsigned vector)
     return vector_bit(LAPIC_ISR, vector);
 }
 
+bool apic_is_pending(unsigned vector)
+{
+    return vector_bit(LAPIC_IRR, vector);
+}
+
 bool apic_end(unsigned vector)
 {
     if (!apic_in_service(vector))

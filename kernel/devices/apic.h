@@ -32,6 +32,9 @@ void apic_route(unsigned irq, unsigned vector);
 /// Whether @vector is in service on this CPU, which is how an interrupt differs from INT n.
 bool apic_in_service(unsigned vector);
 
+/// Whether an interrupt of @vector waits to be taken by this CPU. A second one is then lost in it.
+bool apic_is_pending(unsigned vector);
+
 /// End every interrupt that is in service on this CPU.
 void apic_eoi_all(void);
 

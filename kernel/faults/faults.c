@@ -13,6 +13,7 @@
 #include "lib/string.h"
 #include "report/panic.h"
 #include "trap/entry.h"
+#include "trap/ring.h"
 #include "trap/stacks.h"
 #include "trap/trap.h"
 
@@ -27,16 +28,11 @@ static bool any_trap;
 
 static trap_fn *handlers_before[VECTOR_COUNT]; ///< null: the entry leaves the vector alone
 
-/// Make the frame return to the caller of ring0_call() or ring3_call(), with @result.
+/// End the entry's code, with @result.
 static void abandon(struct regs *regs, uint64_t result)
 {
     state_restore_cet();
-    regs->rax = result;
-    regs->rip = (uint64_t)ring_return;
-    regs->cs = SELECTOR_KERNEL_CODE;
-    regs->rflags = RFLAGS_FIXED;
-    regs->rsp = this_cpu()->tss.rsp[0];
-    regs->ss = SELECTOR_KERNEL_DATA;
+    ring_leave(regs, result);
 }
 
 static void on_user_call(struct regs *regs)

@@ -9,6 +9,7 @@
 #include "monitor/fault_commands.h"
 #include "monitor/list.h"
 #include "monitor/pager.h"
+#include "monitor/storm_command.h"
 #include "monitor/tour.h"
 #include "report/backtrace.h"
 #include "report/describe.h"
@@ -158,6 +159,8 @@ const struct command commands[] = {
     {"bt", TAKES_NOTHING, "", "a backtrace from here", bt},
     {"tour", TAKES_NOTHING, "", "a dozen of them, chosen and explained", command_tour},
     {"check", TAKES_NOTHING, "", "raise all of them and report as KTAP", command_check},
+    {"storm", TAKES_NUMBER, "[N]", "traps from everywhere at once, for N seconds or N `traps`",
+     command_storm},
     {"panic", TAKES_FAULT, "[NAME]", "a trap (#UD, or NAME's) that nobody handles", command_panic},
     {"reboot", TAKES_NOTHING, "", "restart the machine", reboot},
     {"poweroff", TAKES_NOTHING, "", "switch the machine off", poweroff},

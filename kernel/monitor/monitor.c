@@ -10,6 +10,7 @@
 #include "monitor/line.h"
 #include "monitor/pager.h"
 #include "monitor/suggest.h"
+#include "monitor/words.h"
 
 static const char *command_name(size_t index)
 {
@@ -22,23 +23,6 @@ static const struct command *find_command(const char *name)
         if (strcmp(commands[i].name, name) == 0)
             return &commands[i];
     return NULL;
-}
-
-/// Cut the first word off *text and return it; *text is left at the rest, without leading spaces.
-static char *cut_word(char **text)
-{
-    char *word = *text;
-    while (*word == ' ')
-        word++;
-    char *end = word;
-    while (*end && *end != ' ')
-        end++;
-    char *rest = end;
-    while (*rest == ' ')
-        rest++;
-    *end = '\0';
-    *text = rest;
-    return word;
 }
 
 static void strip_end(char *text)

@@ -13,7 +13,7 @@ from conftest import ROOT
 
 # From the bottom up. boot/ is the loader's word, which memory is made from; kernel/kmain.c, which is in
 # no room, knows all.
-FLOORS = ("lib", "boot", "cpu", "trap", "devices", "console", "report", "faults", "monitor", "kmain")
+FLOORS = ("lib", "boot", "cpu", "trap", "devices", "console", "report", "faults", "storm", "monitor", "kmain")
 
 INCLUDE = re.compile(r'^#include "(\w+)/[\w.]+"', re.MULTILINE)
 ASM_INCLUDE = re.compile(r'^%include "(\w+)/[\w.]+"', re.MULTILINE)

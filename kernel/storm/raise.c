@@ -1,0 +1,46 @@
+// Raising interrupts.
+#include "storm/raise.h"
+
+#include "cpu/x86.h"
+#include "devices/apic.h"
+#include "storm/random.h"
+#include "trap/trap.h"
+
+// The timer's delay is below a power of two, from 2^6 on: less than a handler takes.
+#define DELAY_SHIFT_LOW   6
+#define DELAY_SHIFT_COUNT 9
+
+bool raise_is_free(unsigned vector)
+{
+    return vector >= EXCEPTION_COUNT && vector_info(vector) == NULL;
+}
+
+void raise_ipi(struct storm *storm)
+{
+    unsigned vector = (unsigned)(random_next(&storm->random) >> 32) % VECTOR_COUNT;
+    if (!storm->blows || !raise_is_free(vector))
+        return;
+    storm->raised[vector]++;
+    if (apic_is_pending(vector))
+        storm->merged[vector]++;
+    apic_send_self(ICR_FIXED | vector);
+}
+
+void raise_nmi(struct storm *storm)
+{
+    if (!storm->blows || storm->is_nmi_due)
+        return;
+    storm->is_nmi_due = true;
+    storm->raised[VECTOR_NMI]++;
+    apic_send_self(ICR_NMI);
+}
+
+void raise_timer(struct storm *storm)
+{
+    if (!storm->blows)
+        return;
+    unsigned shift = DELAY_SHIFT_LOW + random_next(&storm->random) % DELAY_SHIFT_COUNT;
+    uint32_t delay = (uint32_t)random_next(&storm->random) & ((1u << shift) - 1);
+    storm->raised[VECTOR_TIMER]++;
+    lapic_write(LAPIC_TIMER_INITIAL_COUNT, delay + 1);
+}
