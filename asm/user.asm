@@ -47,6 +47,23 @@ ring3_call:
         push    rdx                     ; rflags
         push    SELECTOR_USER_CODE      ; cs
         push    rdi                     ; rip
+
+        ; Ring 3 is shown nothing of the kernel's registers.
+        xor     eax, eax
+        xor     ecx, ecx
+        xor     edx, edx
+        xor     ebx, ebx
+        xor     esi, esi
+        xor     edi, edi
+        xor     ebp, ebp
+        xor     r8d, r8d
+        xor     r9d, r9d
+        xor     r10d, r10d
+        xor     r11d, r11d
+        xor     r12d, r12d
+        xor     r13d, r13d
+        xor     r14d, r14d
+        xor     r15d, r15d
         iretq
         cfi_end
 

@@ -17,6 +17,7 @@
 #include "devices/timer.h"
 #include "devices/uart.h"
 #include "faults/state.h"
+#include "hostile/hostile.h"
 #include "lib/print.h"
 #include "lib/version.h"
 #include "monitor/commands.h"
@@ -69,6 +70,7 @@ void kmain(void)
     gdt_init();
     cpu_init();
     state_init();
+    hostile_init();
     screen_remap();
     symbols_init();
     pic_init();

@@ -170,6 +170,18 @@ static inline void set_segments(uint64_t code, uint16_t data)
                      : "rax", "memory");
 }
 
+/// Load the data segment registers, but for SS; this sets the bases of FS and GS as well.
+static inline void set_data_segments(uint16_t selector)
+{
+    __asm__ volatile("mov %0, %%ds\n\t"
+                     "mov %0, %%es\n\t"
+                     "mov %0, %%fs\n\t"
+                     "mov %0, %%gs"
+                     :
+                     : "r"((uint32_t)selector)
+                     : "memory");
+}
+
 static inline void invlpg(const void *address)
 {
     __asm__ volatile("invlpg (%0)" : : "r"(address) : "memory");
@@ -210,6 +222,34 @@ static inline uint64_t xgetbv(uint32_t index)
     uint32_t low, high;
     __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(index));
     return (uint64_t)high << 32 | low;
+}
+
+/// Save and restore the components of @mask in an area that is aligned to 64 bytes; all that
+/// FXSAVE knows, in one aligned to 16. SDM vol. 1, 10.5 and 13.4.
+static inline void xsave(void *area, uint64_t mask)
+{
+    __asm__ volatile("xsave64 (%0)"
+                     :
+                     : "r"(area), "a"((uint32_t)mask), "d"((uint32_t)(mask >> 32))
+                     : "memory");
+}
+
+static inline void xrstor(const void *area, uint64_t mask)
+{
+    __asm__ volatile("xrstor64 (%0)"
+                     :
+                     : "r"(area), "a"((uint32_t)mask), "d"((uint32_t)(mask >> 32))
+                     : "memory");
+}
+
+static inline void fxsave(void *area)
+{
+    __asm__ volatile("fxsave64 (%0)" : : "r"(area) : "memory");
+}
+
+static inline void fxrstor(const void *area)
+{
+    __asm__ volatile("fxrstor64 (%0)" : : "r"(area) : "memory");
 }
 
 /// The rights of the protection keys: SDM vol. 3, 4.6.2. Needs CR4.PKE.

@@ -37,6 +37,7 @@
 enum io_apic_register { IOREGSEL = 0x00, IOWIN = 0x10 };
 #define IOAPICVER        0x01
 #define IOREDTBL(pin)    (0x10 + 2 * (pin)) // bits 0-31; bits 32-63 are one above
+#define REDIR_NMI        (4u << 8)
 #define REDIR_ACTIVE_LOW (1u << 13)
 #define REDIR_LEVEL      (1u << 15)
 #define REDIR_MASKED     (1u << 16)
@@ -243,13 +244,14 @@ static const struct io_apic *io_apic_of(uint32_t gsi)
     panic("No I/O APIC has a pin for global system interrupt %u", gsi);
 }
 
-void apic_route(unsigned irq, unsigned vector)
+/// Let ISA interrupt @irq come as @what says: the vector, delivery mode and mask bit of its entry.
+static void redirect(unsigned irq, uint32_t what)
 {
     struct isa_interrupt interrupt = madt.isa_interrupts[irq];
     const struct io_apic *io_apic = io_apic_of(interrupt.gsi);
     uint32_t index = IOREDTBL(interrupt.gsi - io_apic->gsi_base);
 
-    uint32_t redirection = vector;
+    uint32_t redirection = what;
     if ((interrupt.flags & INTI_POLARITY) == INTI_ACTIVE_LOW)
         redirection |= REDIR_ACTIVE_LOW;
     if ((interrupt.flags & INTI_TRIGGER) == INTI_LEVEL)
@@ -259,4 +261,19 @@ void apic_route(unsigned irq, unsigned vector)
     // ID and the destination are bits 24-31 of their registers.
     io_apic_write(io_apic, index + 1, lapic_read(LAPIC_ID) & 0xFF000000);
     io_apic_write(io_apic, index, redirection);
+}
+
+void apic_route(unsigned irq, unsigned vector)
+{
+    redirect(irq, vector);
+}
+
+void apic_route_nmi(unsigned irq)
+{
+    redirect(irq, REDIR_NMI);
+}
+
+void apic_mask(unsigned irq)
+{
+    redirect(irq, REDIR_MASKED);
 }

@@ -29,6 +29,10 @@ void apic_set_base(uint64_t base);
 /// Route ISA interrupt @irq (0 to 15; MADT overrides honoured) to @vector and unmask it.
 void apic_route(unsigned irq, unsigned vector);
 
+/// The same as an NMI, and not at all.
+void apic_route_nmi(unsigned irq);
+void apic_mask(unsigned irq);
+
 /// Whether @vector is in service on this CPU, which is how an interrupt differs from INT n.
 bool apic_in_service(unsigned vector);
 

@@ -7,6 +7,7 @@
 #include "lib/print.h"
 #include "monitor/cpu_commands.h"
 #include "monitor/fault_commands.h"
+#include "monitor/hostile_command.h"
 #include "monitor/list.h"
 #include "monitor/pager.h"
 #include "monitor/storm_command.h"
@@ -161,6 +162,7 @@ const struct command commands[] = {
     {"check", TAKES_NOTHING, "", "raise all of them and report as KTAP", command_check},
     {"storm", TAKES_NUMBER, "[N]", "traps from everywhere at once, for N seconds or N `traps`",
      command_storm},
+    {"hostile", TAKES_NUMBER, "N [SEED]", "run N random programs in ring 3", command_hostile},
     {"panic", TAKES_FAULT, "[NAME]", "a trap (#UD, or NAME's) that nobody handles", command_panic},
     {"reboot", TAKES_NOTHING, "", "restart the machine", reboot},
     {"poweroff", TAKES_NOTHING, "", "switch the machine off", poweroff},

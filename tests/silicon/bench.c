@@ -15,7 +15,7 @@
 #include <x86intrin.h>
 
 #include "deliver.h"
-#include "random.h"
+#include "lib/random.h"
 
 #define READINGS      1001 // of the clock, for its granularity
 #define WARM_UP       30

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "extended.h"
-#include "random.h"
+#include "lib/random.h"
 #include "trampoline.h"
 #include "trap/vectors.h"
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "random.h"
+#include "lib/random.h"
 
 // XCR0, the components that programs compute with: SDM vol. 1, 13.1.
 #define XCR0_X87_SSE 0x03

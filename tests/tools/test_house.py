@@ -13,7 +13,10 @@ from conftest import ROOT
 
 # From the bottom up. boot/ is the loader's word, which memory is made from; kernel/kmain.c, which is in
 # no room, knows all.
-FLOORS = ("lib", "boot", "cpu", "trap", "devices", "console", "report", "faults", "storm", "monitor", "kmain")
+FLOORS = (
+    "lib", "boot", "cpu", "trap", "devices", "console", "report", "faults", "storm", "hostile",
+    "monitor", "kmain",
+)  # fmt: skip
 
 INCLUDE = re.compile(r'^#include "(\w+)/[\w.]+"', re.MULTILINE)
 ASM_INCLUDE = re.compile(r'^%include "(\w+)/[\w.]+"', re.MULTILINE)

@@ -1,0 +1,28 @@
+// A hostile program: code, and the registers that it starts with. All of it is made from a seed and
+// a number, by which it can be made again.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/random.h"
+#include "trap/regs.h"
+
+#define PROGRAM_SIZE 48
+
+struct program {
+    uint8_t code[PROGRAM_SIZE]; ///< it ends at the end of a page, with nothing mapped behind it
+    size_t size;
+    struct regs start;    ///< all registers but RIP, which is where the code is
+    struct random random; ///< for what else it starts with: x87, SSE, AVX
+    bool watches_data;    ///< a debug register watches its data
+    bool tracks_branches; ///< indirect branches must arrive at ENDBR64, where the CPU has CET
+    bool knows_kernel;    ///< registers hold addresses of the kernel
+};
+
+/// Make the program of @seed with @number.
+void program_make(struct program *program, uint64_t seed, uint64_t number);
+
+/// Let @code of @size bytes be that of @program, PROGRAM_SIZE at most.
+void program_set_code(struct program *program, const uint8_t *code, size_t size);

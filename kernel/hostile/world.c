@@ -1,0 +1,183 @@
+// Pages, x87, SSE, AVX, segments, debug registers and control-flow enforcement around a hostile
+// program.
+#include "hostile/world.h"
+
+#include "cpu/cpu.h"
+#include "cpu/layout.h"
+#include "cpu/memory.h"
+#include "cpu/paging.h"
+#include "cpu/x86.h"
+#include "lib/string.h"
+#include "trap/vectors.h"
+
+// Where XSAVE has them: SDM vol. 1, 10.5.1 and 13.4.2. YMM stands there where CPUID has it: with
+// AVX alone that is always here.
+#define EXTENDED_FCW    0
+#define EXTENDED_MXCSR  24
+#define EXTENDED_XMM    160
+#define EXTENDED_XMMS   256
+#define EXTENDED_HEADER 512
+#define EXTENDED_YMM    576
+#define FCW_INIT        0x037F // SDM vol. 1, 8.1.5
+#define MXCSR_VALID     0xFFBF // without DAZ, which a CPU may lack
+
+// DR7: L0, and of DR0 writes to four bytes. SDM vol. 3, 17.2.4.
+#define DR7_WATCH_DATA (DR7_INIT | 1 << 0 | 0xDul << 16)
+
+#define WITNESS_SIZE sizeof(witness)
+static const uint8_t witness[] = {
+    0xF3, 0x0F,        0x1E, 0xFA, // endbr64: what was interrupted may have been on its way to one
+    0xCD, VECTOR_USER,
+};
+
+// All that ring 3 can write.
+static const uint64_t writable[] = {
+    HOSTILE_DATA,
+    USER_STACK_LOW,
+    USER_STACK_LOW + PAGE_SIZE,
+};
+
+#define WRITABLE_COUNT (sizeof(writable) / sizeof(writable[0]))
+
+/// The page of ring 3 at @address as the kernel may use it: under SMAP, and writable.
+static void *alias(uint64_t address)
+{
+    return memory_virtual(*paging_entry((const void *)address) & PTE_ADDRESS);
+}
+
+void world_init(void)
+{
+    paging_map_new(HOSTILE_CODE, PAGE_SIZE, READ_EXECUTE | PTE_US);
+    paging_map_new(HOSTILE_DATA, PAGE_SIZE, READ_WRITE | PTE_US);
+    memcpy(alias(HOSTILE_CODE), witness, WITNESS_SIZE);
+}
+
+uint64_t world_code(const struct program *program)
+{
+    return HOSTILE_CODE + PAGE_SIZE - program->size;
+}
+
+uint64_t world_witness(void)
+{
+    return HOSTILE_CODE;
+}
+
+uint64_t world_witness_end(void)
+{
+    return HOSTILE_CODE + WITNESS_SIZE;
+}
+
+static bool was_written(uint64_t page)
+{
+    return *paging_entry((const void *)page) & PTE_D;
+}
+
+/// Fill @page with selectors that SS takes: for MOV SS, far pointers and frames of IRET.
+static void refill(uint64_t page)
+{
+    uint64_t *words = alias(page);
+    for (size_t i = 0; i < PAGE_SIZE / sizeof(*words); i++)
+        words[i] = SELECTOR_USER_DATA;
+    *paging_entry((const void *)page) &= ~(uint64_t)PTE_D;
+    invlpg((const void *)page);
+}
+
+static void prepare_pages(const struct program *program)
+{
+    for (size_t i = 0; i < WRITABLE_COUNT; i++)
+        if (was_written(writable[i]) || *(uint64_t *)alias(writable[i]) != SELECTOR_USER_DATA)
+            refill(writable[i]);
+    memcpy((char *)alias(HOSTILE_CODE) + PAGE_SIZE - program->size, program->code, program->size);
+}
+
+static void fill_random(uint8_t *to, size_t size, struct random *random)
+{
+    for (size_t i = 0; i < size; i += sizeof(uint64_t)) {
+        uint64_t bits = random_next(random);
+        memcpy(to + i, &bits, sizeof(bits));
+    }
+}
+
+/// Registers full of numbers; exceptions of SSE as they come.
+static void prepare_extended(const struct program *program)
+{
+    static struct extended extended;
+    struct random random = program->random;
+    const uint16_t fcw = FCW_INIT;
+    const uint32_t mxcsr = (uint32_t)random_next(&random) & MXCSR_VALID;
+    memset(&extended, 0, sizeof(extended));
+    memcpy(extended.bytes + EXTENDED_FCW, &fcw, sizeof(fcw));
+    memcpy(extended.bytes + EXTENDED_MXCSR, &mxcsr, sizeof(mxcsr));
+    fill_random(extended.bytes + EXTENDED_XMM, EXTENDED_XMMS, &random);
+    if (!cpu_has(FEATURE_XSAVE)) {
+        fxrstor(&extended);
+        return;
+    }
+    const uint64_t components = xgetbv(0);
+    memcpy(extended.bytes + EXTENDED_HEADER, &components, sizeof(components));
+    if (components & XCR0_AVX)
+        fill_random(extended.bytes + EXTENDED_YMM, EXTENDED_XMMS, &random);
+    xrstor(&extended, components);
+}
+
+void world_prepare(const struct program *program)
+{
+    prepare_pages(program);
+    prepare_extended(program);
+    set_data_segments(SELECTOR_KERNEL_DATA);
+    write_dr6(DR6_INIT);
+    write_dr0(HOSTILE_DATA);
+    write_dr7(program->watches_data ? DR7_WATCH_DATA : DR7_INIT);
+    if (cpu_has(FEATURE_PKU))
+        wrpkru(0);
+    if (cpu_has(FEATURE_CET_IBT))
+        wrmsr(IA32_U_CET, program->tracks_branches ? CET_ENDBR_EN : 0);
+}
+
+void world_extended(struct extended *extended)
+{
+    if (cpu_has(FEATURE_XSAVE))
+        xsave(extended, xgetbv(0));
+    else
+        fxsave(extended);
+}
+
+/// Whether @bytes of @size hold @number.
+static bool holds(const void *bytes, size_t size, uint32_t number)
+{
+    const char *at = bytes;
+    for (size_t i = 0; i + sizeof(number) <= size; i++)
+        if (memcmp(at + i, &number, sizeof(number)) == 0)
+            return true;
+    return false;
+}
+
+/// Whether @value is an address of the kernel's image, or of the CPU's tables and stacks.
+static bool is_secret(uint64_t value)
+{
+    return (value >= (uint64_t)kernel_start && value < (uint64_t)kernel_end) ||
+           (value >= CPU_BASE && value < CPU_BASE + CPU_REGION_SIZE);
+}
+
+/// The first address of the kernel in @words that @program has not made out of an immediate.
+static uint64_t find_secret(const struct program *program, const void *words, size_t size)
+{
+    for (size_t i = 0; i < size / sizeof(uint64_t); i++) {
+        uint64_t value = ((const uint64_t *)words)[i];
+        if (is_secret(value) && !holds(program->code, program->size, (uint32_t)value))
+            return value;
+    }
+    return 0;
+}
+
+uint64_t world_find_leak(const struct program *program, const struct regs *regs,
+                         const struct extended *extended)
+{
+    uint64_t found = find_secret(program, regs, offsetof(struct regs, vector));
+    if (!found)
+        found = find_secret(program, extended, sizeof(*extended));
+    for (size_t i = 0; i < WRITABLE_COUNT && !found; i++)
+        if (was_written(writable[i]))
+            found = find_secret(program, alias(writable[i]), PAGE_SIZE);
+    return found;
+}

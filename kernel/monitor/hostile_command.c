@@ -1,0 +1,145 @@
+// `hostile`: random programs in ring 3, and what came of them.
+#include "monitor/hostile_command.h"
+
+#include <stdbool.h>
+
+#include "hostile/hostile.h"
+#include "lib/print.h"
+#include "lib/string.h"
+#include "monitor/commands.h"
+#include "report/report.h"
+#include "trap/vectors.h"
+
+#define NUMBER_LIMIT    1000000000u
+#define PROGRESS        10000u // programs between two words of progress
+#define FINDINGS_SHOWN  10u
+#define ENDINGS_PER_ROW 6
+
+struct request {
+    unsigned count, seed, first;
+    bool has_code;
+    uint8_t code[PROGRAM_SIZE];
+    size_t size;
+};
+
+static struct {
+    uint64_t by_vector[VECTOR_COUNT];
+    uint64_t preempted, preempted_by_nmi, delayed, findings;
+} totals;
+
+/// Cut the first word off *text.
+static char *cut(char **text)
+{
+    char *word = *text, *end = word;
+    while (*end && *end != ' ')
+        end++;
+    *text = end;
+    while (**text == ' ')
+        (*text)++;
+    *end = '\0';
+    return word;
+}
+
+/// Read @text, two hexadecimal digits a byte.
+static bool parse_code(const char *text, struct request *request)
+{
+    char digits[] = "0x00";
+    for (request->size = 0; text[0] && text[1]; text += 2) {
+        unsigned byte;
+        digits[2] = text[0];
+        digits[3] = text[1];
+        if (request->size == PROGRAM_SIZE || !parse_number(digits, 256, &byte))
+            return false;
+        request->code[request->size++] = (uint8_t)byte;
+    }
+    return request->size > 0 && !text[0];
+}
+
+static bool parse(char *text, struct request *request)
+{
+    *request = (struct request){.seed = 1};
+    if (!parse_number(cut(&text), NUMBER_LIMIT, &request->count))
+        return false;
+    if (text[0] && !parse_number(cut(&text), NUMBER_LIMIT, &request->seed))
+        return false;
+    if (text[0] && !parse_number(cut(&text), NUMBER_LIMIT, &request->first))
+        return false;
+    request->has_code = text[0];
+    return !text[0] || parse_code(cut(&text), request);
+}
+
+static void count(const struct ending *ending)
+{
+    totals.delayed += ending->delayed;
+    if (ending->how == TRAPPED)
+        totals.by_vector[ending->regs.vector]++;
+    totals.preempted += ending->how == PREEMPTED;
+    totals.preempted_by_nmi += ending->how == PREEMPTED_BY_NMI;
+}
+
+static void print_program(const struct program *program, const struct ending *ending)
+{
+    print("code   ");
+    for (size_t i = 0; i < program->size; i++)
+        print(" %02x", program->code[i]);
+    print("\nstarts with\n");
+    report_regs(&program->start);
+    print("ends with\n");
+    report_event(&ending->regs);
+    if (ending->regs.vector == VECTOR_PF)
+        print("CR2     0x%016lx\n", ending->cr2);
+    report_regs(&ending->regs);
+}
+
+static void run(const struct request *request, unsigned number)
+{
+    static struct program program;
+    program_make(&program, request->seed, number);
+    if (request->has_code)
+        program_set_code(&program, request->code, request->size);
+    const struct ending *ending = hostile_run(&program);
+    count(ending);
+    if (ending->finding[0] && totals.findings++ < FINDINGS_SHOWN)
+        print("hostile: finding program=%u %s\n", number, ending->finding);
+    if (request->count == 1)
+        print_program(&program, ending);
+}
+
+static void print_totals(const struct request *request)
+{
+    size_t column = 0;
+    for (unsigned vector = 0; vector < VECTOR_COUNT; vector++) {
+        if (totals.by_vector[vector] == 0)
+            continue;
+        const struct vector_info *info = vector_info(vector);
+        print("  %-5s%8lu%s", info ? info->mnemonic : "?", totals.by_vector[vector],
+              ++column % ENDINGS_PER_ROW == 0 ? "\n" : "");
+    }
+    print("\n  kept the CPU: %lu, with interrupts off: %lu; #DB in ring 0 behind MOV SS: %lu\n",
+          totals.preempted, totals.preempted_by_nmi, totals.delayed);
+    print("hostile: programs=%u seed=%u first=%u findings=%lu\n", request->count, request->seed,
+          request->first, totals.findings);
+}
+
+void command_hostile(char *argument)
+{
+    struct request request;
+    if (!parse(argument, &request)) {
+        print("`hostile` takes how many programs to run, and a seed, the first one's number, and "
+              "its\n"
+              "code in hexadecimal, if these are not to be 1, 0 and random.\n");
+        command_failed();
+        return;
+    }
+    memset(&totals, 0, sizeof(totals));
+    hostile_begin();
+    for (unsigned i = 0; i < request.count; i++) {
+        if (i > 0 && i % PROGRESS == 0)
+            print("hostile: %u of %u\n", i, request.count);
+        run(&request, request.first + i);
+    }
+    hostile_end();
+    print_totals(&request);
+    if (totals.findings > 0)
+        command_failed();
+}
