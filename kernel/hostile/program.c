@@ -15,6 +15,8 @@
 #define GENERAL_REGISTERS 15
 #define REGISTER_RCX      (offsetof(struct regs, rcx) / sizeof(uint64_t))
 
+#define OPCODE_NOP 0x90
+
 // One in so many programs is that, or has that.
 #define IS_SPIN       256
 #define IS_BYTES      4
@@ -140,6 +142,22 @@ static void mutate(struct program *program, struct random *random)
     }
 }
 
+/// Whether what may begin at @code ends QEMU 7.2: VPINSRB, VPINSRW, VPINSRD and VPINSRQ where VEX.L
+/// is set, and VPERMILPS without a VEX prefix.
+static bool ends_emulator(const uint8_t *code)
+{
+    return (code[0] == 0xC5 && code[2] == 0xC4) ||
+           (code[0] == 0xC4 && (code[3] == 0xC4 || code[3] == 0x20 || code[3] == 0x22)) ||
+           (code[0] == 0x0F && code[1] == 0x38 && code[2] == 0x0C);
+}
+
+static void spare_emulator(struct program *program)
+{
+    for (size_t i = 0; i + 3 < PROGRAM_SIZE; i++)
+        if (ends_emulator(program->code + i))
+            program->code[i] = OPCODE_NOP;
+}
+
 /// With IOPL 3 the CPU is theirs, and so are all ports: so that code has nothing random in it.
 static void make_spin(struct program *program, struct random *random)
 {
@@ -167,6 +185,7 @@ void program_make(struct program *program, uint64_t seed, uint64_t number)
         if (one_in(&random, IS_MUTATED))
             mutate(program, &random);
     }
+    spare_emulator(program);
 }
 
 void program_set_code(struct program *program, const uint8_t *code, size_t size)

@@ -30,6 +30,8 @@ static const uint8_t witness[] = {
     0xCD, VECTOR_USER,
 };
 
+#define FILLED (0xA5A5A5A5A5A50000 | SELECTOR_USER_DATA)
+
 // All that ring 3 can write.
 static const uint64_t writable[] = {
     HOSTILE_DATA,
@@ -72,12 +74,13 @@ static bool was_written(uint64_t page)
     return *paging_entry((const void *)page) & PTE_D;
 }
 
-/// Fill @page with selectors that SS takes: for MOV SS, far pointers and frames of IRET.
+/// Fill @page with selectors that SS takes, for MOV SS, far pointers and frames of IRET. What is
+/// above them must not look like a part of a kernel's address, of which a store makes the rest.
 static void refill(uint64_t page)
 {
     uint64_t *words = alias(page);
     for (size_t i = 0; i < PAGE_SIZE / sizeof(*words); i++)
-        words[i] = SELECTOR_USER_DATA;
+        words[i] = FILLED;
     *paging_entry((const void *)page) &= ~(uint64_t)PTE_D;
     invlpg((const void *)page);
 }
@@ -85,7 +88,7 @@ static void refill(uint64_t page)
 static void prepare_pages(const struct program *program)
 {
     for (size_t i = 0; i < WRITABLE_COUNT; i++)
-        if (was_written(writable[i]) || *(uint64_t *)alias(writable[i]) != SELECTOR_USER_DATA)
+        if (was_written(writable[i]) || *(uint64_t *)alias(writable[i]) != FILLED)
             refill(writable[i]);
     memcpy((char *)alias(HOSTILE_CODE) + PAGE_SIZE - program->size, program->code, program->size);
 }
@@ -159,12 +162,14 @@ static bool is_secret(uint64_t value)
            (value >= CPU_BASE && value < CPU_BASE + CPU_REGION_SIZE);
 }
 
-/// The first address of the kernel in @words that @program has not made out of an immediate.
+/// The first address of the kernel in @words that @program has not been given
+/// a half of.
 static uint64_t find_secret(const struct program *program, const void *words, size_t size)
 {
     for (size_t i = 0; i < size / sizeof(uint64_t); i++) {
         uint64_t value = ((const uint64_t *)words)[i];
-        if (is_secret(value) && !holds(program->code, program->size, (uint32_t)value))
+        if (is_secret(value) && !holds(program->code, program->size, (uint32_t)value) &&
+            !holds(&program->start, sizeof(program->start), (uint32_t)value))
             return value;
     }
     return 0;

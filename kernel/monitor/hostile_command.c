@@ -77,13 +77,17 @@ static void count(const struct ending *ending)
     totals.preempted_by_nmi += ending->how == PREEMPTED_BY_NMI;
 }
 
-static void print_program(const struct program *program, const struct ending *ending)
+static void print_start(const struct program *program)
 {
     print("code   ");
     for (size_t i = 0; i < program->size; i++)
         print(" %02x", program->code[i]);
     print("\nstarts with\n");
     report_regs(&program->start);
+}
+
+static void print_ending(const struct ending *ending)
+{
     print("ends with\n");
     report_event(&ending->regs);
     if (ending->regs.vector == VECTOR_PF)
@@ -97,12 +101,14 @@ static void run(const struct request *request, unsigned number)
     program_make(&program, request->seed, number);
     if (request->has_code)
         program_set_code(&program, request->code, request->size);
+    if (request->count == 1)
+        print_start(&program);
     const struct ending *ending = hostile_run(&program);
     count(ending);
     if (ending->finding[0] && totals.findings++ < FINDINGS_SHOWN)
         print("hostile: finding program=%u %s\n", number, ending->finding);
     if (request->count == 1)
-        print_program(&program, ending);
+        print_ending(ending);
 }
 
 static void print_totals(const struct request *request)

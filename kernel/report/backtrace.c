@@ -6,10 +6,12 @@
 
 #include <stdbool.h>
 
+#include "cpu/x86.h"
 #include "lib/print.h"
 #include "report/symbols.h"
 #include "trap/entry.h"
 #include "trap/regs.h"
+#include "trap/stacks.h"
 #include "trap/vectors.h"
 
 #define FRAME_LIMIT 24
@@ -37,6 +39,18 @@ static void print_trap(const struct regs *regs)
           info ? info->mnemonic : "", (unsigned)regs->cs & 3);
 }
 
+/// Where the frames begin that called what @regs has interrupted. Ring 3 has whatever it likes in
+/// RBP: its caller is that of ring3_call(), by what that has left at TSS.RSP0.
+static uint64_t frame_of(const struct regs *regs)
+{
+    return regs->cs & SELECTOR_RPL ? this_cpu()->tss.rsp[0] + RING_CALL_RBP : regs->rbp;
+}
+
+void backtrace_trap(const struct regs *regs)
+{
+    backtrace(regs->rip, frame_of(regs));
+}
+
 void backtrace(uint64_t rip, uint64_t rbp)
 {
     struct frame_record record;
@@ -54,7 +68,7 @@ void backtrace(uint64_t rip, uint64_t rbp)
         if (rip == (uint64_t)trap_entry_return && read_kernel(&regs, rbp, sizeof(regs))) {
             print_trap(&regs);
             rip = regs.rip;
-            rbp = regs.rbp;
+            rbp = frame_of(&regs);
         }
     }
     print("      --- and more ---\n");

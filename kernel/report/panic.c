@@ -124,7 +124,7 @@ void panic_trap(struct regs *regs)
     report_control_registers(regs);
     report_code(regs);
     print("Backtrace\n");
-    backtrace(regs->rip, regs->rbp);
+    backtrace_trap(regs);
     halt();
 }
 

@@ -17,14 +17,18 @@ extern uint8_t trap_entry_clac[] __asm__("trap_entry.clac");
 
 // asm/user.asm
 
-/// Run the code at @rip in ring 3. Returns when a handler makes its frame return to ring_return in
-/// ring 0, with the RSP that is left in *kernel_rsp: the result is the RAX of that frame.
+/// Run the code at @rip in ring 3, with 0 in the other registers. Returns when a handler makes its
+/// frame return to ring_return in ring 0, with the RSP that is left in *kernel_rsp: the result is
+/// the RAX of that frame.
 uint64_t ring3_call(uint64_t rip, uint64_t rsp, uint64_t rflags, void *kernel_rsp);
 
 /// The same for code of ring 0, which may also return by itself.
 uint64_t ring0_call(uint64_t code, void *kernel_rsp);
 
 extern const char ring_return[];
+
+/// Above the RSP that they leave: the caller's RBP and the return address.
+#define RING_CALL_RBP 48
 
 // asm/peek.asm
 

@@ -1,0 +1,123 @@
+"""Random programs in ring 3: the kernel survives them, and tells what they have come to; QEMU's log has
+the same traps. What the kernel must not let through is found."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from attack.entry import entry
+from attack.shrink import shrink
+from attack.target import Answer, Target
+from conftest import Start
+from gdbstub import GdbStub
+from qemu import Qemu
+from elf.symbols import Symbol
+
+USER_END = 1 << 47
+PROGRAMS, SEED = 30000, 1
+CALL_FROM_RING_3, NMI, TIMER = 128, 2, 64
+NAMES = {0: "DE", 1: "DB", 3: "BP", 4: "OF", 5: "BR", 6: "UD", 11: "NP", 12: "SS", 13: "GP", 14: "PF",
+         CALL_FROM_RING_3: "USER"}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def many(iso: str) -> Answer:
+    with Target(iso, "qemu") as target:
+        return target.run(PROGRAMS, SEED, 0)
+
+
+def test_the_kernel_survives_them(many: Answer) -> None:
+    assert (many.end, many.findings) == ("", {})
+    kinds = many.counts
+    ended = sum(count for name, count in kinds.items() if "MOV SS" not in name)
+    assert ended == PROGRAMS
+    assert {"DE", "DB", "BP", "UD", "GP", "PF", "USER"} <= set(kinds)
+
+
+def test_the_cpu_comes_back_from_those_that_keep_it(many: Answer) -> None:
+    """By the timer, and by an NMI where interrupts are off."""
+    assert many.counts["kept the CPU"] > 0
+    assert many.counts["kept it with interrupts off"] > 0
+
+
+def test_the_log_has_the_same_traps(at_prompt: Start) -> None:
+    """Three for each program: of the witness, its own, and of the witness again."""
+    with at_prompt() as machine:
+        answer = Answer(machine.ask(f"hostile 300 {SEED} 1000"))
+        records = [record for record in machine.interrupts() if record.delivered]
+    assert not [record for record in records if record.cpl == 0 and record.rip < USER_END]
+    seen = Counter(r.vector for r in records if r.cpl == 3 and not r.hardware and r.vector != NMI)
+    told = answer.counts
+    kept = told.pop("kept the CPU") + told.pop("kept it with interrupts off")
+    assert sum(seen.values()) == 3 * 300 - kept
+    seen[CALL_FROM_RING_3] -= 2 * 300
+    del told["#DB behind MOV SS"]
+    assert {NAMES[vector]: count for vector, count in seen.items() if count} == told
+
+
+def test_a_program_is_known_by_its_number(machine: Qemu) -> None:
+    once, again, other = (machine.ask(f"hostile 1 {SEED} {number}") for number in (7, 7, 8))
+    assert once == again != other
+    code = re.search(r"^code +(.*)$", once, re.MULTILINE)[1].replace(" ", "")
+    assert machine.ask(f"hostile 1 {SEED} 7 {code}") == once
+
+
+@pytest.mark.parametrize("wrong", ["", "x", "1 x", "1 1 x", "1 1 1 0", "1 1 1 zz", "1 1 1 " + "90" * 49])
+def test_a_wrong_word_is_refused(machine: Qemu, wrong: str) -> None:
+    assert machine.ask(f"hostile {wrong}").startswith("`hostile` takes how many programs")
+
+
+XOR_R12D = bytes.fromhex("4531e4")
+
+
+def test_a_register_of_the_kernel_in_ring_3_is_found(
+    stopped: tuple[Qemu, GdbStub], symbols: dict[str, Symbol]
+) -> None:
+    machine, stub = stopped
+    start = symbols["ring3_call"].address
+    at = start + stub.read(start, 128).index(XOR_R12D)
+    stub.write(at, b"\x90" * len(XOR_R12D))
+    stub.detach()
+    answer = machine.ask("hostile 3")
+    assert "hostile: finding program=1 at the start r12 is 0x1, not 0x0\n" in answer
+
+
+def test_sse_in_a_handler_is_found(
+    stopped: tuple[Qemu, GdbStub], symbols: dict[str, Symbol]
+) -> None:
+    """PXOR XMM3, XMM3 in the place of the first four bytes of trap_dispatch(), ENDBR64."""
+    machine, stub = stopped
+    stub.write(symbols["trap_dispatch"].address, bytes.fromhex("660fefdb"))
+    stub.detach()
+    assert re.search(r"finding program=0 at the start byte 208 of XSAVE", machine.ask("hostile 3"))
+
+
+def test_an_address_of_the_kernel_in_ring_3_is_found(machine: Qemu) -> None:
+    """A program that makes one of two halves, as if it had been told."""
+    number = next(
+        number for number in range(100)
+        if "ffffffff80" not in (text := machine.ask(f"hostile 1 {SEED} {number} cc"))
+        and "ffffffffd0" not in text and "CS      0x002b" in text
+    )  # fmt: skip
+    # mov eax, 0xD000; shl rax, 16; mov ecx, 0xFFFFFFFF; shl rcx, 32; or rax, rcx; int3
+    code = "b800d0000048c1e010b9ffffffff48c1e1204809c8cc"
+    answer = machine.ask(f"hostile 1 {SEED} {number} {code}")
+    assert "an address of the kernel is in ring 3: 0xffffffffd0000000\n" in answer
+
+
+def test_a_failure_is_brought_down_to_its_shortest_code() -> None:
+    short = shrink(bytes(range(40)), lambda code: 7 in code and 30 in code)
+    assert short == bytes([7, 30])
+    assert shrink(bytes([1, 2, 3]), lambda code: len(code) == 3 and code[1] == 2) == b"\x90\x02\x90"
+
+
+def test_it_is_written_as_an_entry_of_the_catalogue(machine: Qemu, tmp_path: Path) -> None:
+    text = machine.ask(f"hostile 1 {SEED} 7")
+    written = entry(SEED, 7, b"\x0f\x0b", "hang", text)
+    assert f'fault   3, "hostile-{SEED}-7"' in written and "db      0x0f, 0x0b\n" in written
+    registers = re.findall(r"^ +mov +(\w+), 0x", written, re.MULTILINE)
+    assert len(registers) == 16 and {"rax", "r15", "rsp"} <= set(registers)
