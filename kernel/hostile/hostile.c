@@ -13,6 +13,7 @@
 #include "lib/string.h"
 #include "report/panic.h"
 #include "trap/entry.h"
+#include "trap/ring.h"
 #include "trap/stacks.h"
 #include "trap/trap.h"
 
@@ -110,13 +111,7 @@ static void leave(struct regs *regs)
     compare_registers(regs, &ending.regs, "after a return");
     compare_extended(&extended_at, "after a return");
     state_restore_cet();
-    *regs = (struct regs){
-        .rip = (uint64_t)ring_return,
-        .cs = SELECTOR_KERNEL_CODE,
-        .rflags = RFLAGS_FIXED,
-        .rsp = this_cpu()->tss.rsp[0],
-        .ss = SELECTOR_KERNEL_DATA,
-    };
+    ring_leave(regs, 0);
     phase = AWAY;
 }
 

@@ -7,6 +7,7 @@
 #include "lib/print.h"
 #include "lib/string.h"
 #include "monitor/commands.h"
+#include "monitor/words.h"
 #include "report/report.h"
 #include "trap/vectors.h"
 
@@ -27,19 +28,6 @@ static struct {
     uint64_t preempted, preempted_by_nmi, delayed, findings;
 } totals;
 
-/// Cut the first word off *text.
-static char *cut(char **text)
-{
-    char *word = *text, *end = word;
-    while (*end && *end != ' ')
-        end++;
-    *text = end;
-    while (**text == ' ')
-        (*text)++;
-    *end = '\0';
-    return word;
-}
-
 /// Read @text, two hexadecimal digits a byte.
 static bool parse_code(const char *text, struct request *request)
 {
@@ -58,14 +46,14 @@ static bool parse_code(const char *text, struct request *request)
 static bool parse(char *text, struct request *request)
 {
     *request = (struct request){.seed = 1};
-    if (!parse_number(cut(&text), NUMBER_LIMIT, &request->count))
+    if (!parse_number(cut_word(&text), NUMBER_LIMIT, &request->count))
         return false;
-    if (text[0] && !parse_number(cut(&text), NUMBER_LIMIT, &request->seed))
+    if (text[0] && !parse_number(cut_word(&text), NUMBER_LIMIT, &request->seed))
         return false;
-    if (text[0] && !parse_number(cut(&text), NUMBER_LIMIT, &request->first))
+    if (text[0] && !parse_number(cut_word(&text), NUMBER_LIMIT, &request->first))
         return false;
     request->has_code = text[0];
-    return !text[0] || parse_code(cut(&text), request);
+    return !text[0] || parse_code(cut_word(&text), request);
 }
 
 static void count(const struct ending *ending)
