@@ -263,6 +263,7 @@ def test_list_counts_the_groups(machine: Qemu) -> None:
         ("ring0", lambda name, line: " ring 0 " in line),
         ("*", lambda name, line: line.startswith("*")),
         ("pf-write", lambda name, _: "pf-write" in name),
+        ("al", lambda name, _: re.search(r"\bal", name)),
     ],
 )
 def test_list_takes_words(machine: Qemu, words: str, fits: Callable[[str, str], bool]) -> None:
