@@ -8,6 +8,7 @@ import time
 
 TIMEOUT = 60  # seconds: generous, since a hang is the only thing that it must tell
 PROMPT = "barestub> "
+HALTED = "\nSystem Halted.\n"  # its last word
 
 # The end of the echoed line, the whole lines of the answer, and the next prompt.
 ANSWER = re.compile(r"\n((?:[^\n]*\n)*?)" + re.escape(PROMPT))
@@ -56,10 +57,13 @@ class Guest:
                     self._read = match.end()
                     return match
                 left = end - time.monotonic()
-                if left <= 0 or self._ended:
+                if self._ended or HALTED in self._text[self._read :]:
+                    reason = "the machine has ended"
+                    break
+                if left <= 0:
+                    reason = "timeout"
                     break
                 self._changed.wait(left)
-        reason = "timeout" if left <= 0 else "the machine has ended"
         raise AssertionError(f"{reason}: {regex.pattern!r} did not come\n{self.report()}")
 
     def type(self, line: str) -> None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 
 import os
 import random
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+import checks
 import mutants
 import mutate
+from guest import Guest
 from museum.bugs import Tree
 from mutants import Mutant
 
@@ -39,3 +43,51 @@ def test_it_is_killed(mutant: Mutant, tree: Tree) -> None:
 
 def test_every_equivalent_is_one_of_the_mutants() -> None:
     assert EQUIVALENTS.keys() - {mutant.name for mutant in EVERY} == set()
+
+
+class Silent(Guest):
+    """One that has nothing to say."""
+
+    def report(self) -> str:
+        return ""
+
+
+def test_who_has_halted_is_not_waited_for() -> None:
+    guest = Silent()
+    guest.hear(b"KERNEL PANIC: a bug\nSystem Halted.\n")
+    with pytest.raises(AssertionError, match="the machine has ended") as error:
+        guest.wait_for("prompt")
+    assert not checks.LATE.search(str(error.value))
+
+
+def test_what_is_late_is_tried_again_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(AssertionError, match="timeout") as error:
+        Silent().wait_for("prompt", timeout=0)
+    said = f"FAILED kernel/test_a.py::test_b[c] - AssertionError: {error.value}"
+    runs = []
+    monkeypatch.setattr(checks, "_run_pytest", lambda _, *words: runs.append(words) or said)
+    tree = SimpleNamespace(make=Path)
+    with pytest.raises(checks.TimedOut) as late:
+        checks.machines(tree, "kernel/trap/idt.c")
+    assert late.value.again(tree)
+    assert runs[1] == ("-x", "kernel/test_a.py::test_b[c]")
+
+
+@pytest.mark.parametrize("late, is_hang", [("mutant", True), ("mutant, sound", False), ("", False)])
+def test_a_mutant_hangs_if_a_sound_kernel_beside_it_does_not(
+    late: str, is_hang: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mutate, "beside", lambda tree: "sound")
+    assert mutate.hangs("mutant", lambda tree: tree in late) == is_hang
+
+
+def test_each_mutant_is_counted_once() -> None:
+    killers = {"a": "catalogue", "b": mutate.BUILD, "c": mutate.SAME, "d": "", "e": mutate.BUSY}
+    killers |= {"f": "", "g": mutate.SAME, "h": mutate.HANG}
+    equivalents = {"f": "a reason", "g": "a reason"}
+    assert mutate.figures(killers, equivalents) == (
+        "8 mutants: 1 do not build, 1 are the same program, 1 survive, 1 are unsure, "
+        "2 are proven equivalents; 2 are killed (1 by catalogue, 1 by hang)."
+    )
+    wrong = mutate.wrongs(killers, equivalents | {"a": "a reason", "x": "a reason"})
+    assert sorted(line.partition(":")[0] for line in wrong) == ["a", "d", "e", "x"]
