@@ -131,7 +131,7 @@ def wrongs(killers: dict[str, str], equivalents: dict[str, str]) -> list[str]:
 def figures(killers: dict[str, str], equivalents: dict[str, str]) -> str:
     """How many mutants there are, and what has become of them."""
     by = Counter(killer for name, killer in killers.items() if name not in equivalents)
-    others = {BUILD: "do not build", SAME: "are the same program", "": "survive", BUSY: "are unsure"}
+    others = {BUILD: "do not build", SAME: "are the same program", "": "survive", BUSY: "unsure"}
     told = [f"{by.pop(killer)} {words}" for killer, words in others.items() if killer in by]
     told.append(f"{len(killers.keys() & equivalents.keys())} are proven equivalents")
     each = ", ".join(f"{count} by {name}" for name, count in by.most_common())

@@ -30,7 +30,7 @@ NMI, EXTINT = 4 << 8, 7 << 8
 MASKED, PERIODIC = 1 << 16, 1 << 17
 ENABLED, SPURIOUS = 1 << 8, 255
 
-VECTOR, ANOTHER_ID = 96, 5
+VECTOR, NMI_VECTOR, ANOTHER_ID = 96, 2, 5
 KEYBOARD_IRQ = 1
 INDEX, WINDOW, REDIRECTIONS, PINS = 0x00, 0x10, 0x10, 24  # 82093AA datasheet, 3.1 and 3.2
 ACTIVE_LOW, LEVEL = 1 << 13, 1 << 15  # 3.2.4
@@ -41,6 +41,9 @@ ISA_INTERRUPTS = 8 + 8 * 16 + 8  # their place in struct madt
 
 TRACE = ("-trace", "apic_*_write*", "-trace", "ioapic_mem_write")
 IO_APIC_WRITE = re.compile(r"ioapic mem write addr 0x(\w+) regsel: 0x(\w+) size 0x4 val 0x(\w+)")
+LOCAL_WRITE = re.compile(
+    r"^apic_(?:mem_writel 0x(\w+)|register_write register 0x(\w+)) = 0x(\w+)$", re.MULTILINE
+)
 
 Traced = tuple[Qemu, Caller]
 
@@ -66,12 +69,20 @@ def local(call: Caller, *registers: int) -> list[int]:
     return [call("lapic_read", register) & 0xFFFFFFFF for register in registers]
 
 
+def local_writes(log: str) -> list[tuple[int, int]]:
+    """What is written to which registers of the local APIC, in order. QEMU 7.2 tells a register's
+    address, QEMU 10.0 its number."""
+    found = LOCAL_WRITE.findall(log)
+    return [(int(at or f"{number}0", 16), int(value, 16)) for at, number, value in found]
+
+
 def written(log: str, register: int) -> list[int]:
-    """What is written to a register of the local APIC. QEMU 7.2 tells its address, QEMU 10.0 its
-    number."""
-    place = f"mem_writel 0x{register:x}|register_write register 0x{register >> 4:02x}"
-    found = re.findall(rf"^apic_(?:{place}) = 0x(\w+)$", log, re.MULTILINE)
-    return [int(value, 16) for value in found]
+    return [value for at, value in local_writes(log) if at == register]
+
+
+def selected(log: str) -> list[int]:
+    """Which registers of the I/O APIC have been selected, in order."""
+    return [int(value, 16) for at, _, value in IO_APIC_WRITE.findall(log) if at == "0"]
 
 
 def test_they_are_set_up_from_any_state(traced: Traced) -> None:
@@ -98,8 +109,15 @@ def test_they_are_set_up_from_any_state(traced: Traced) -> None:
     log = machine.log()
     assert written(log, ESR) == [0, 0]  # SDM vol. 3, 10.5.3: the second one clears it
     assert written(log, TPR) == [0]  # the GDB stub has put it back before, by way of CR8
-    selected = [int(value, 16) for at, _, value in IO_APIC_WRITE.findall(log) if at == "0"]
-    assert max(selected) == REDIRECTIONS + 2 * (PINS - 1)
+    assert max(selected(log)) == REDIRECTIONS + 2 * (PINS - 1)
+
+
+def test_an_nmi_has_its_handler_before_it_can_come(call: Caller) -> None:
+    place = call.symbols["handlers"].address + 8 * NMI_VECTOR
+    call.stub.write(place, call.symbols["panic_trap"].address.to_bytes(8, "little"))
+    call.begin("apic_init")
+    call.stub.run_to(call.symbols["apic_init_local"].address)
+    assert call.read(place) == call.symbols["only_count"].address
 
 
 def test_only_pages_of_registers_are_mapped(machine: Qemu) -> None:
@@ -107,17 +125,27 @@ def test_only_pages_of_registers_are_mapped(machine: Qemu) -> None:
     assert sorted(found) == ["fec00000", "fee00000"]
 
 
-def test_an_interrupt_goes_to_this_cpu_whatever_its_id(
-    call: Caller, stopped: tuple[Qemu, GdbStub]
-) -> None:
-    machine, _ = stopped
+def test_an_interrupt_goes_to_this_cpu_whatever_its_id(traced: Traced) -> None:
+    """And before it can, its way is there."""
+    machine, call = traced
+    entry = REDIRECTIONS + 2 * KEYBOARD_IRQ
     call("lapic_write", ID, ANOTHER_ID << 24)
+    machine.forget()
     call("apic_route", KEYBOARD_IRQ, VECTOR)
     assert pins(machine)[KEYBOARD_IRQ] == (VECTOR, ANOTHER_ID)
+    assert selected(machine.log()) == [entry + 1, entry]
+    call("apic_route_nmi", KEYBOARD_IRQ)
+    assert pins(machine)[KEYBOARD_IRQ] == (NMI, ANOTHER_ID)
+    call("apic_mask", KEYBOARD_IRQ)
+    assert pins(machine)[KEYBOARD_IRQ] == (MASKED, ANOTHER_ID)
+
+    assert not call("apic_is_pending", VECTOR) & 0xFF
     call("apic_send_self", VECTOR)
+    assert local_writes(machine.log()) == [(ICR_HIGH, ANOTHER_ID << 24), (ICR, VECTOR)]
     assert local(call, IRR + VECTOR // 32 * 16) == [1 << VECTOR % 32]
+    assert call("apic_is_pending", VECTOR) & 0xFF
     call("apic_send_self", NMI)
-    assert call("trap_count", 2) == 1
+    assert call("trap_count", NMI_VECTOR) == 1
 
 
 class Plain:

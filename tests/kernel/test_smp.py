@@ -23,6 +23,8 @@ KERNEL_STACK = range(CONSTANTS["KERNEL_STACK_LOW"], CONSTANTS["KERNEL_STACK_HIGH
 TSS_RSP0, TSS_IST1, TSS_IST2 = 4, 36, 44
 STACKS = {TSS_RSP0: "KERNEL_STACK_HIGH", TSS_IST1: "DF_STACK_HIGH", TSS_IST2: "MC_STACK_HIGH"}
 
+MASKED = 1 << 16  # SDM vol. 3, figure 10-8
+
 LISTED = re.compile(r"^ +\d+ +\d+ +0x([0-9a-f]+)", re.MULTILINE)
 
 
@@ -62,6 +64,14 @@ def test_each_cpu_has_its_own_tables_and_stacks(cpus: Qemu) -> None:
         assert tops == {at: CONSTANTS[name] for at, name in STACKS.items()}
     for shared in ("CR3", "IDT"):
         assert len({cpu[shared] for cpu in found}) == 1
+
+
+def test_an_nmi_from_outside_comes_to_the_first_alone(cpus: Qemu) -> None:
+    """The wire leads to the LINT1 of each."""
+    for number in range(CPUS):
+        text = cpus.hmp(f"info lapic {number}")
+        is_masked = bool(int(re.search(r"^LVT1\s+0x(\w+)", text, re.MULTILINE)[1], 16) & MASKED)
+        assert is_masked == (number > 0)
 
 
 def test_the_list(cpus: Qemu) -> None:

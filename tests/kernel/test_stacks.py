@@ -17,6 +17,7 @@ STACKS = {
     "df": range(0xFFFFFFFFD0009000, 0xFFFFFFFFD000B000),
     "mc": range(0xFFFFFFFFD000C000, 0xFFFFFFFFD000E000),
 }
+REGION_SIZE = 0x10000
 GUARDS = {name: range(stack.start - PAGE_SIZE, stack.start) for name, stack in STACKS.items()}
 
 WHEREVER = pytest.mark.parametrize(
@@ -33,6 +34,23 @@ def test_it_knows_the_first_and_the_last_byte(
             assert call.read(call(function, address) + 8) == STACKS[name].start
         for address in (place.start - 1, place.stop):
             assert call(function, address) == 0
+
+
+@WHEREVER
+@pytest.mark.parametrize("count", [1, 3])
+def test_it_knows_those_of_each_cpu(
+    count: int, function: str, places: dict[str, range], call: Caller
+) -> None:
+    """Of as many as there are: at first the one that has booted."""
+    assert call.read(call.symbols["cpu_count"].address, 4) == 1
+    call.stub.write(call.symbols["cpu_count"].address, count.to_bytes(4, "little"))
+    for number in (-1, 0, 1, 2, 3):
+        for name, place in places.items():
+            found = call(function, place.start + number * REGION_SIZE)
+            if number in range(count):
+                assert call.read(found + 8) == STACKS[name].start
+            else:
+                assert found == 0
 
 
 @WHEREVER

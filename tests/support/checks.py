@@ -47,6 +47,8 @@ MACHINES = [
     "kernel/test_stacks.py",
     "kernel/test_record.py",
     "kernel/test_judge.py",
+    "kernel/test_smp.py::test_each_cpu_has_its_own_tables_and_stacks",
+    "kernel/test_smp.py::test_an_nmi_from_outside_comes_to_the_first_alone",
     "kernel/test_apic_calls.py",
     "kernel/test_apic_modes.py",
     "kernel/test_apic.py",

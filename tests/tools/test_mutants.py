@@ -86,7 +86,7 @@ def test_each_mutant_is_counted_once() -> None:
     killers |= {"f": "", "g": mutate.SAME, "h": mutate.HANG}
     equivalents = {"f": "a reason", "g": "a reason"}
     assert mutate.figures(killers, equivalents) == (
-        "8 mutants: 1 do not build, 1 are the same program, 1 survive, 1 are unsure, "
+        "8 mutants: 1 do not build, 1 are the same program, 1 survive, 1 unsure, "
         "2 are proven equivalents; 2 are killed (1 by catalogue, 1 by hang)."
     )
     wrong = mutate.wrongs(killers, equivalents | {"a": "a reason", "x": "a reason"})
