@@ -24,7 +24,7 @@ override BOCHS := $(call absolute,$(BOCHS))
 export QEMU BOCHS
 
 # What may stand on the command line. Another word would do nothing, and nobody would know.
-OPTIONS := RUN FAULTS EMU CPU CPUS UEFI QEMU BOCHS K FAULT WALK RR SEED N PROGRAMS SHARD SECONDS STUBS ELF ARGS BUG SUITE RECORD CASE CHECK WERROR BUILD \
+OPTIONS := RUN FAULTS EMU CPU CPUS UEFI QEMU BOCHS K FAULT WALK RR SEED N PROGRAMS SHARD TRAPS ICOUNT SECONDS STUBS ELF ARGS BUG SUITE RECORD CASE CHECK WERROR BUILD \
 	CROSS CC LD OBJCOPY NASM CFLAGS NASMFLAGS LDFLAGS HOST_CC HOST_CFLAGS HOST_LDFLAGS \
 	GRUB_MKRESCUE FONT GDB PYTHON NO_INSTALL CI
 $(foreach word,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(word)))),\
@@ -124,7 +124,7 @@ BROWSER := $(if $(shell grep -sx ID=ubuntu /etc/os-release),,browser)
 DEPS := CC='$(CC)' CROSS='$(CROSS)' scripts/deps
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(BUILD)/pycache
 
-.PHONY: all run test truth truth-page debug trace explore campaign hostile fuzz fuzz-input lint lint-proof stublint \
+.PHONY: all run test truth truth-page debug trace explore campaign soak hostile fuzz fuzz-input lint lint-proof stublint \
 	bench compare bugs break mutate fresh release compile_commands format clean help FORCE
 .DELETE_ON_ERROR:
 
@@ -221,6 +221,12 @@ campaign: ## flip each bit of a trap's frame, and N= others chosen by SEED=: SHA
 	@$(DEPS) kernel image run record bench
 	@$(MAKE) --no-print-directory $(ISO)
 	@$(PYTHON) scripts/campaign $(N:%=--count %) $(SEED:%=--seed %) $(SHARD:%=--shard %) $(BUILD)
+
+soak: ## let traps storm, with input from the host: TRAPS=, SEED=, EMU=bochs, ICOUNT=1
+	@$(DEPS) kernel image $(if $(filter bochs,$(EMU)),bochs,run)
+	@$(MAKE) --no-print-directory $(ISO)
+	@$(PYTHON) scripts/soak --emu $(call quote,$(EMU)) $(if $(ICOUNT),--icount) \
+		$(TRAPS:%=--traps %) $(SEED:%=--seed %) $(ISO)
 
 hostile: ## run random programs in ring 3, thousands a second: PROGRAMS=, SEED=, EMU=bochs
 	@$(DEPS) kernel image $(if $(filter bochs,$(EMU)),bochs,run)

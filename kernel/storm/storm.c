@@ -185,6 +185,7 @@ const struct storm *storm_run(struct storm_length length, uint64_t seed)
     memset(storm, 0, sizeof(*storm));
     storm->random = seed;
     storm->tsc_per_second = measure_tsc();
+    print("# it storms: seed %lu\n", seed);
     cli();
     storm->traps_before = this_cpu()->traps_taken;
     storm->devices[STORM_KEYBOARD] = -trap_count(VECTOR_KEYBOARD);

@@ -18,8 +18,11 @@ from guest import TIMEOUT, Guest
 class Bochs(Guest):
     """One Bochs process without a window. Use it in a `with`: it never outlives the block."""
 
-    def __init__(self, iso: str, cpu: str = "tigerlake", cpus: int = 1) -> None:
-        """Boot @iso on the CPU model @cpu, one of `bochs --help cpu`; @cpus: how many there are."""
+    def __init__(
+        self, iso: str, cpu: str = "tigerlake", cpus: int = 1, witness: bool = True
+    ) -> None:
+        """Boot @iso on the CPU model @cpu, one of `bochs --help cpu`; @cpus: how many there are.
+        Without @witness the log, which grows quickly, has no deliveries."""
         super().__init__()
         self._directory = tempfile.TemporaryDirectory(prefix="barestub-test-")
         self._terminal, self._theirs = pty.openpty()
@@ -31,7 +34,7 @@ class Bochs(Guest):
             bochsrc.FAST,
             cpu=cpu,
             cpus=cpus,
-            witness=True,
+            witness=witness,
         )
         self._output = os.path.join(self._directory.name, "output.txt")
         with open(self._output, "w") as output:
