@@ -2,11 +2,15 @@
 // alone needs memory.
 #include "console/console.h"
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "console/screen.h"
 #include "cpu/x86.h"
+#include "devices/shootdown.h"
 #include "devices/uart.h"
+#include "trap/stacks.h"
 
 // Bochs shows what is written to its port 0xE9 and says that it does by a read of the same
 // number; QEMU's isa-debugcon follows it. Bochs user manual, 4.3: port_e9_hack.
@@ -21,12 +25,36 @@ static void debug_port_write(const char *text, size_t length)
         outb(DEBUG_PORT, (uint8_t)text[i]);
 }
 
+// The CPU that has begun a line, until it ends it. An interrupt handler must not print: the line
+// may be that of the code it has interrupted. A panic may, it waits for nobody.
+static _Atomic(const struct cpu *) speaker;
+static bool is_taken_over;
+
+static void begin(void)
+{
+    const struct cpu *nobody = NULL, *here = this_cpu();
+    while (!atomic_compare_exchange_weak(&speaker, &nobody, here) && nobody != here) {
+        nobody = NULL;
+        shootdown_serve();
+        pause();
+    }
+}
+
+void console_take_over(void)
+{
+    is_taken_over = true;
+    speaker = this_cpu();
+}
+
 // The screen comes last: a panic may be about the page tables that it needs.
 void console_write(const char *text, size_t length)
 {
+    begin();
     debug_port_write(text, length);
     uart_write(text, length);
     screen_write(text, length);
+    if (length > 0 && text[length - 1] == '\n' && !is_taken_over)
+        speaker = NULL;
 }
 
 void console_last_word(const char *text, size_t length)

@@ -41,7 +41,8 @@ _Noreturn void ap_main(void)
     cpu_init();
     apic_init_local();
     this_cpu()->is_up = true;
-    call_serve();
+    for (;;)
+        call_take();
 }
 
 static void wait_ticks(uint64_t count)

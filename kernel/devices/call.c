@@ -21,29 +21,33 @@ void call_init(void)
     trap_handler(VECTOR_CALL, on_call);
 }
 
-_Noreturn void call_serve(void)
+void call_take(void)
 {
     struct cpu *cpu = this_cpu();
-    for (;;) {
+    cli();
+    while (!cpu->is_called) {
+        sti_hlt();
         cli();
-        while (!cpu->is_called) {
-            sti_hlt();
-            cli();
-        }
-        cpu->is_called = false;
-        sti();
-        cpu->work(cpu->argument);
-        cpu->is_busy = false;
     }
+    cpu->is_called = false;
+    sti();
+    cpu->work(cpu->argument);
+    cpu->is_busy = false;
 }
 
-void call_start(struct cpu *cpu, void (*work)(void *argument), void *argument)
+/// Without interrupts in between: they are the other CPU's from here on.
+static void start(struct cpu *cpu, void (*work)(void *argument), void *argument)
 {
     cpu->work = work;
     cpu->argument = argument;
     cpu->is_busy = true;
-    cli();
     apic_send(cpu->apic_id, ICR_FIXED | VECTOR_CALL);
+}
+
+void call_start(struct cpu *cpu, void (*work)(void *argument), void *argument)
+{
+    cli();
+    start(cpu, work, argument);
     sti();
 }
 
@@ -59,10 +63,7 @@ void call_wait(struct cpu *cpu)
 
 void call_run(struct cpu *cpu, void (*work)(void *argument), void *argument)
 {
-    if (cpu == this_cpu()) {
-        work(argument);
-        return;
-    }
-    call_start(cpu, work, argument);
+    cli();
+    start(cpu, work, argument);
     call_wait(cpu);
 }

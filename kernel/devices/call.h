@@ -6,9 +6,8 @@
 /// Take calls from other CPUs from now on, on every CPU.
 void call_init(void);
 
-/// What a CPU does that nothing else is asked of: wait for work, and do it, for ever. The work runs
-/// with interrupts on.
-_Noreturn void call_serve(void);
+/// Wait for the next work from another CPU, and do it, with interrupts on.
+void call_take(void);
 
 /// Have @cpu, which must not be this one, run @work(@argument), and return at once. call_wait()
 /// waits until it has. Before that @cpu must not be called again.
@@ -18,5 +17,5 @@ void call_start(struct cpu *cpu, void (*work)(void *argument), void *argument);
 /// alone, and needs them on. Never wait in the middle of a line: the other may have one to print.
 void call_wait(struct cpu *cpu);
 
-/// Run @work(@argument) on @cpu, this one or another, and wait for its end.
+/// Have @cpu run @work(@argument), and wait for its end.
 void call_run(struct cpu *cpu, void (*work)(void *argument), void *argument);

@@ -1,5 +1,5 @@
-// One shootdown at a time: an address, an interrupt to each other CPU, and a flag of each that it
-// clears when it has forgotten.
+// One shootdown at a time: what to forget, an interrupt to each other CPU, and a flag of each that
+// it clears when it has forgotten.
 #include "devices/shootdown.h"
 
 #include "cpu/x86.h"
@@ -8,14 +8,14 @@
 #include "trap/trap.h"
 
 static atomic_flag is_running = ATOMIC_FLAG_INIT;
-static uint64_t running; ///< its address
+static void (*running)(void); ///< what it has each CPU do
 
 void shootdown_serve(void)
 {
     struct cpu *cpu = this_cpu();
     if (!cpu->must_invalidate)
         return;
-    invlpg((const void *)running);
+    running();
     cpu->must_invalidate = false;
 }
 
@@ -37,15 +37,15 @@ static void ask(struct cpu *cpu)
     apic_send(cpu->apic_id, ICR_FIXED | VECTOR_SHOOTDOWN);
 }
 
-void shootdown(uint64_t address)
+void shootdown(void (*forget)(void))
 {
     cli();
-    invlpg((const void *)address);
+    forget();
     while (atomic_flag_test_and_set(&is_running)) {
         shootdown_serve();
         pause();
     }
-    running = address;
+    running = forget;
     for (unsigned number = 0; number < cpu_count; number++)
         if (cpu_at(number) != this_cpu())
             ask(cpu_at(number));

@@ -35,7 +35,6 @@
 #define START_TRIES 5
 
 static uint64_t rate; ///< of the count, a second
-static volatile uint64_t ticks;
 
 static void pit_load(void)
 {
@@ -84,8 +83,8 @@ static uint32_t measure_lapic_timer(void)
 static void handle_tick(struct regs *regs)
 {
     (void)regs;
-    if (apic_end(VECTOR_TIMER) && this_cpu() == cpu_at(0))
-        ticks++;
+    if (apic_end(VECTOR_TIMER))
+        this_cpu()->ticks++;
 }
 
 void timer_init(void)
@@ -109,5 +108,5 @@ void timer_stop(void)
 
 uint64_t timer_ticks(void)
 {
-    return ticks;
+    return this_cpu()->ticks;
 }

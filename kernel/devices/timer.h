@@ -13,5 +13,5 @@ void timer_init(void);
 void timer_start(void);
 void timer_stop(void);
 
-/// Ticks of the first CPU since timer_init(), TIMER_HZ a second.
+/// How often the timer of this CPU has ticked, TIMER_HZ a second.
 uint64_t timer_ticks(void);

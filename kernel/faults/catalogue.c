@@ -40,6 +40,20 @@ const struct expectation *fault_expectation(const struct fault *fault,
     return NULL;
 }
 
+static uint64_t address_on(const struct cpu *cpu, uint64_t address)
+{
+    return address / CPU_REGION_SIZE == CPU_BASE / CPU_REGION_SIZE ? cpu_address(cpu, address)
+                                                                   : address;
+}
+
+struct expectation expectation_on(const struct cpu *cpu, const struct expectation *expected)
+{
+    struct expectation due = *expected;
+    due.cr2 = address_on(cpu, due.cr2);
+    due.rsp = address_on(cpu, due.rsp);
+    return due;
+}
+
 bool expected_register(const struct expectation *expected, unsigned number,
                        struct expected_register *found)
 {

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "trap/regs.h"
+#include "trap/stacks.h"
 
 /// One entry, written by the `fault` macro of tests/faults/fault.inc.
 struct fault {
@@ -75,6 +76,9 @@ const struct fault *fault_find(const char *name);
 /// The first expectation of @fault behind @after (null: the first one), or null.
 const struct expectation *fault_expectation(const struct fault *fault,
                                             const struct expectation *after);
+
+/// @expected as it is due on @cpu: addresses in the first CPU's region are those in its own.
+struct expectation expectation_on(const struct cpu *cpu, const struct expectation *expected);
 
 /// A general register that an expectation names.
 struct expected_register {

@@ -20,7 +20,8 @@
 // An entry that is abandoned ends. If its traps go on, it has destroyed the way out.
 #define ABANDON_LIMIT 3
 
-static const struct fault *running; ///< null while no entry's code runs
+static const struct fault *running;  ///< null while no entry's code runs
+static const struct cpu *running_on; ///< its CPU; the others do nothing meanwhile
 static struct outcome outcome;
 static unsigned abandoned; ///< how often the running entry was, at traps that it did not expect
 static struct record last_trap;
@@ -73,6 +74,8 @@ static void on_late(struct regs *regs, const struct record *record)
 /// The handler of the vectors that an entry has taken over.
 static void on_trap(struct regs *regs)
 {
+    if (regs->vector == VECTOR_NMI && this_cpu() != running_on)
+        return; // from outside, to a CPU that waits for the entry's
     size_t number;
     const struct record *record = keep_trap(regs, &number);
     if (record->origin == ORIGIN_IRQ)
@@ -164,6 +167,7 @@ static void run(const struct fault *fault)
     if (takes_nmi(fault))
         state_mask_nmi();
     abandoned = 0;
+    running_on = this_cpu();
     take_vectors(fault);
     interruptions_begin();
     running = fault;
@@ -175,6 +179,7 @@ static void run(const struct fault *fault)
     give_vectors_back();
     state_unmask_nmi();
     sti();
+    state_share_pages();
     keep_last_trap();
     judge(fault, &outcome);
 }
@@ -191,13 +196,37 @@ void fault_run_unhandled(const struct fault *fault)
     sti();
 }
 
-bool fault_can_run(const struct fault *fault, enum risk risk, char *reason, size_t size)
+/// Whether @expected is an interrupt of a device's, by the I/O APIC or by the 8259.
+static bool is_of_device(const struct expectation *expected)
+{
+    if (expected->flags & EXPECT_INTERRUPTED)
+        return expected->vector != VECTOR_TIMER;
+    return expected->vector >= VECTOR_PIC7 - 7 && expected->vector <= VECTOR_PIC15;
+}
+
+/// Whether such interrupts are all that @fault is about.
+static bool is_about_devices(const struct fault *fault)
+{
+    const struct expectation *expected = NULL;
+    bool any = false;
+    while ((expected = fault_expectation(fault, expected))) {
+        if (!is_of_device(expected))
+            return false;
+        any = true;
+    }
+    return any;
+}
+
+bool fault_can_run(const struct cpu *cpu, const struct fault *fault, enum risk risk, char *reason,
+                   size_t size)
 {
     const struct deviation *unsafe = risk == RISK_ALL ? NULL : deviation_unsafe(fault->name);
     if (!cpu_has(fault->needs))
         print_to(reason, size, "this CPU has no %s", feature_name(fault->needs));
     else if (unsafe)
         print_to(reason, size, "unsafe: %s", unsafe->reason);
+    else if (cpu != cpu_at(0) && is_about_devices(fault))
+        print_to(reason, size, "the devices interrupt CPU 0 alone");
     else
         return true;
     return false;
@@ -206,7 +235,7 @@ bool fault_can_run(const struct fault *fault, enum risk risk, char *reason, size
 const struct outcome *fault_run(const struct fault *fault, enum risk risk)
 {
     memset(&outcome, 0, sizeof(outcome));
-    if (fault_can_run(fault, risk, outcome.reason, sizeof(outcome.reason)))
+    if (fault_can_run(this_cpu(), fault, risk, outcome.reason, sizeof(outcome.reason)))
         run(fault);
     else
         outcome.verdict = SKIP;

@@ -10,8 +10,9 @@
 /// What some version of this emulator would not survive is left out, or raised all the same.
 enum risk { RISK_NOTHING, RISK_ALL };
 
-/// Whether @fault can be raised on this machine; where not, @reason of @size bytes says why.
-bool fault_can_run(const struct fault *fault, enum risk risk, char *reason, size_t size);
+/// Whether @fault can be raised on @cpu; where not, @reason of @size bytes says why.
+bool fault_can_run(const struct cpu *cpu, const struct fault *fault, enum risk risk, char *reason,
+                   size_t size);
 
 /// Raise @fault, if it can be. The result stays valid until the next call.
 const struct outcome *fault_run(const struct fault *fault, enum risk risk);

@@ -98,7 +98,7 @@ static bool find_expected(const struct fault *fault, const struct deviation *dev
     if (deviation)
         *expected = deviation_expectation(fault, deviation, number);
     else if (due)
-        *expected = *due;
+        *expected = expectation_on(this_cpu(), due);
     return deviation ? number < deviation->trap_count : due != NULL;
 }
 

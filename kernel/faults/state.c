@@ -8,6 +8,7 @@
 #include "cpu/x86.h"
 #include "devices/apic.h"
 #include "devices/pic.h"
+#include "devices/shootdown.h"
 #include "trap/entry.h"
 #include "trap/gdt.h"
 #include "trap/idt.h"
@@ -107,12 +108,17 @@ static void restore_registers(void)
     state_restore_cet();
 }
 
+static void forget_pages(void)
+{
+    for (size_t i = 0; i < FAULT_PAGE_COUNT; i++)
+        invlpg((const void *)fault_pages[i]);
+}
+
 static void restore_pages(void)
 {
-    for (size_t i = 0; i < FAULT_PAGE_COUNT; i++) {
+    for (size_t i = 0; i < FAULT_PAGE_COUNT; i++)
         *paging_entry((const void *)fault_pages[i]) = kept.pages[i];
-        invlpg((const void *)fault_pages[i]);
-    }
+    forget_pages();
 }
 
 /// Take every interrupt that is pending.
@@ -177,4 +183,10 @@ void state_restore(void)
     gdt_init();
     idt_init();
     restore_interrupts();
+}
+
+void state_share_pages(void)
+{
+    if (cpu_count > 1)
+        shootdown(forget_pages);
 }

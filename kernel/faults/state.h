@@ -30,3 +30,7 @@ void state_restore_cet(void);
 /// Restore registers, pages, tables and the local APIC. What the entry left pending is taken
 /// here, by the handlers that are in place: it must not reach the kernel's.
 void state_restore(void);
+
+/// Have the other CPUs forget what the entry has made of the pages, too. Comes last: it needs
+/// interrupts, and the kernel's own handlers.
+void state_share_pages(void);

@@ -41,6 +41,7 @@ static void help(char *argument)
     (void)argument;
     for (size_t i = 0; i < command_count; i++)
         print("  %-9s %-8s %s\n", commands[i].name, commands[i].usage, commands[i].help);
+    print("`on N` behind raise, force, check or panic has CPU N do it.\n");
     print("Commands may be joined by ';'. Tab completes, the arrow keys recall.\n");
 }
 
@@ -156,10 +157,11 @@ const struct command commands[] = {
     {"regs", TAKES_NOTHING, "", "the registers of the last one", command_regs},
     {"gate", TAKES_NUMBER, "N", "decode the IDT's gate N", gate},
     {"vectors", TAKES_NOTHING, "", "the vectors, and how often each was taken", vectors},
-    {"cpus", TAKES_NOTHING, "", "the CPUs, and where the region of each is", command_cpus},
+    {"cpus", TAKES_NOTHING, "", "the CPUs: each tells of itself", command_cpus},
+    {"tlb", TAKES_NOTHING, "", "change a page: which CPUs read the old one?", command_tlb},
     {"bt", TAKES_NOTHING, "", "a backtrace from here", bt},
     {"tour", TAKES_NOTHING, "", "a dozen of them, chosen and explained", command_tour},
-    {"check", TAKES_NOTHING, "", "raise all of them and report as KTAP", command_check},
+    {"check", TAKES_CPU, "", "raise all of them and report as KTAP", command_check},
     {"storm", TAKES_NUMBER, "[N]", "traps from everywhere at once, for N seconds or N `traps`",
      command_storm},
     {"hostile", TAKES_NUMBER, "N [SEED]", "run N random programs in ring 3", command_hostile},

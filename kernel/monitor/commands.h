@@ -6,7 +6,7 @@
 
 struct command {
     const char *name;
-    enum { TAKES_NOTHING, TAKES_FAULT, TAKES_NUMBER } takes;
+    enum { TAKES_NOTHING, TAKES_FAULT, TAKES_NUMBER, TAKES_CPU } takes;
     const char *usage; ///< the argument, as `help` shows it
     const char *help;
     void (*run)(char *argument); ///< @argument: without spaces around it, "" for none

@@ -1,16 +1,100 @@
 // What there is to see of several CPUs.
 #include "monitor/cpu_commands.h"
 
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "devices/call.h"
+#include "faults/tlb.h"
 #include "lib/print.h"
-#include "trap/stacks.h"
+#include "lib/string.h"
+#include "monitor/commands.h"
+
+/// The word `on` in @text, or null.
+static char *find_on(char *text)
+{
+    for (char *at = text; *at; at++)
+        if ((at == text || at[-1] == ' ') && strncmp(at, "on", 2) == 0 &&
+            (at[2] == ' ' || at[2] == '\0'))
+            return at;
+    return NULL;
+}
+
+struct cpu *cpu_cut(char *argument)
+{
+    unsigned number;
+    char *end = find_on(argument);
+    if (end == NULL)
+        return this_cpu();
+    char *text = end + 2;
+    while (*text == ' ')
+        text++;
+    if (!parse_number(text, cpu_count, &number)) {
+        print("There is no CPU \"%s\". `cpus` lists those that run, %u in all.\n", text, cpu_count);
+        if (cpu_count == 1)
+            print("`make run CPUS=4` starts a machine that has more.\n");
+        command_failed();
+        return NULL;
+    }
+    while (end > argument && end[-1] == ' ')
+        end--;
+    *end = '\0';
+    return cpu_at(number);
+}
+
+static void tell(void *argument)
+{
+    (void)argument;
+    const struct cpu *cpu = this_cpu();
+    print("CPU %u: APIC ID %u, region 0x%lx", cpu_number(cpu), cpu->apic_id, (uint64_t)cpu);
+    print(", %lu traps", cpu->traps_taken);
+    print(cpu == cpu_at(0) ? "; the monitor runs here\n" : "\n");
+}
 
 void command_cpus(char *argument)
 {
     (void)argument;
-    print("CPU  APIC ID  struct cpu           traps\n");
+    for (unsigned number = 1; number < cpu_count; number++)
+        call_start(cpu_at(number), tell, NULL);
+    tell(NULL);
+    for (unsigned number = 1; number < cpu_count; number++)
+        call_wait(cpu_at(number));
+}
+
+/// Print " 0 2 3", those that are @found; "none" if none is.
+static void print_numbers(const bool *found)
+{
+    bool any = false;
     for (unsigned number = 0; number < cpu_count; number++) {
-        const struct cpu *cpu = cpu_at(number);
-        print("%3u  %7u  0x%016lx  %6lu%s\n", number, cpu->apic_id, (uint64_t)cpu, cpu->traps_taken,
-              cpu == this_cpu() ? "  the monitor's" : "");
+        if (!found[number])
+            continue;
+        print("%s%u", any ? " " : "", number);
+        any = true;
+    }
+    if (!any)
+        print("none");
+}
+
+static bool any_stale(const bool *found)
+{
+    for (unsigned number = 0; number < cpu_count; number++)
+        if (found[number])
+            return true;
+    return false;
+}
+
+void command_tlb(char *argument)
+{
+    (void)argument;
+    struct tlb_trial trial;
+    for (unsigned number = 0; number < cpu_count; number++) {
+        tlb_try(cpu_at(number), &trial);
+        print("CPU %u changes a page. CPUs that read the old one: ", number);
+        print_numbers(trial.is_stale);
+        print("; behind the shootdown: ");
+        print_numbers(trial.is_stale_yet);
+        print("\n");
+        if (any_stale(trial.is_stale_yet))
+            command_failed();
     }
 }

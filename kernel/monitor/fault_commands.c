@@ -4,13 +4,16 @@
 #include <stdbool.h>
 
 #include "cpu/x86.h"
+#include "devices/call.h"
 #include "faults/deviations.h"
+#include "faults/elsewhere.h"
 #include "faults/faults.h"
 #include "faults/program_lines.h"
 #include "lib/minimum.h"
 #include "lib/print.h"
 #include "lib/string.h"
 #include "monitor/commands.h"
+#include "monitor/cpu_commands.h"
 #include "monitor/pager.h"
 #include "monitor/suggest.h"
 #include "report/describe.h"
@@ -149,18 +152,21 @@ static size_t kept_traps(const struct outcome *outcome)
     return minimum(outcome->count, TRAPS_LIMIT);
 }
 
-static void print_expect_lines(const struct fault *fault)
+static void print_expect_lines(const struct cpu *cpu, const struct fault *fault)
 {
     const struct expectation *expected = NULL;
-    while ((expected = fault_expectation(fault, expected)))
-        expect_line_print(fault, expected);
+    while ((expected = fault_expectation(fault, expected))) {
+        const struct expectation due = expectation_on(cpu, expected);
+        expect_line_print(fault, &due);
+    }
 }
 
 /// The same for programs, a line each: what is due, what came, the verdict.
-static void print_program_lines(const struct fault *fault, const struct outcome *outcome)
+static void print_program_lines(const struct cpu *cpu, const struct fault *fault,
+                                const struct outcome *outcome)
 {
     static const char *const verdicts[] = {"pass", "fail", "known", "skip"};
-    print_expect_lines(fault);
+    print_expect_lines(cpu, fault);
     for (size_t i = 0; i < kept_traps(outcome); i++)
         trap_line_print(&outcome->traps[i], fault->name, fault_expected_trap(fault, i));
     print("result: name=%s %s%s%s\n", fault->name, verdicts[outcome->verdict],
@@ -187,24 +193,30 @@ void fault_print_verdict(const struct fault *fault, const struct outcome *outcom
         print_where(fault);
 }
 
-static void raise(const char *name, enum risk risk)
+/// @argument: an entry's name, and perhaps the CPU.
+static void raise(char *argument, enum risk risk)
 {
-    const struct fault *fault = fault_need(name);
+    struct cpu *cpu = cpu_cut(argument);
+    const struct fault *fault = cpu ? fault_need(argument) : NULL;
     if (fault == NULL)
         return;
     fault_print_head(fault);
+    if (cpu != this_cpu())
+        print("  on CPU    %u\n", cpu_number(cpu));
     const struct expectation *expected = NULL;
-    while ((expected = fault_expectation(fault, expected)))
-        print_expected(expected);
+    while ((expected = fault_expectation(fault, expected))) {
+        const struct expectation due = expectation_on(cpu, expected);
+        print_expected(&due);
+    }
     if (fault->flags & FAULT_FATAL) {
         command_tell_failed();
         print("  expected  shutdown: the machine resets\n");
-        print_expect_lines(fault);
+        print_expect_lines(cpu, fault);
     }
-    const struct outcome *outcome = fault_run(fault, risk);
+    const struct outcome *outcome = fault_run_on(cpu, fault, risk);
     fault_print_traps(outcome, TRAPS_LIMIT);
     fault_print_verdict(fault, outcome);
-    print_program_lines(fault, outcome);
+    print_program_lines(cpu, fault, outcome);
     if (outcome->verdict == FAIL)
         command_failed();
 }
@@ -268,8 +280,15 @@ void command_regs(char *argument)
 /// KTAP, version 1: one line a fault; TODO marks a deviation of the emulator that is known.
 void command_check(char *argument)
 {
-    (void)argument;
     size_t number = 0;
+    struct cpu *cpu = cpu_cut(argument);
+    if (cpu == NULL)
+        return;
+    if (argument[0]) {
+        print("`check` takes nothing but `on N`, got \"%s\".\n", argument);
+        command_failed();
+        return;
+    }
     print("KTAP version 1\n1..%lu\n", (size_t)(fault_end() - fault_first()));
     for (const struct fault *fault = fault_first(); fault < fault_end(); fault++) {
         if (fault->flags & FAULT_FATAL) {
@@ -277,7 +296,7 @@ void command_check(char *argument)
             continue;
         }
         print("# %s\n", fault->name); // before it runs: it may hang
-        const struct outcome *outcome = fault_run(fault, RISK_NOTHING);
+        const struct outcome *outcome = fault_run_on(cpu, fault, RISK_NOTHING);
         bool ok = outcome->verdict == PASS || outcome->verdict == SKIP;
         print("%s %lu %s", ok ? "ok" : "not ok", ++number, fault->name);
         if (outcome->verdict == SKIP)
@@ -292,18 +311,29 @@ void command_check(char *argument)
     }
 }
 
+static void undefined(void *argument)
+{
+    (void)argument;
+    ud2();
+}
+
 /// An unhandled trap: without the catalogue's handlers nobody expects it.
 void command_panic(char *argument)
 {
+    struct cpu *cpu = cpu_cut(argument);
+    if (cpu == NULL)
+        return;
+    if (argument[0] == '\0' && cpu != this_cpu())
+        call_run(cpu, undefined, NULL);
     if (argument[0] == '\0')
         ud2();
     const struct fault *fault = fault_need(argument);
     if (fault == NULL)
         return;
     char reason[80];
-    if (fault_can_run(fault, RISK_NOTHING, reason, sizeof(reason))) {
+    if (fault_can_run(cpu, fault, RISK_NOTHING, reason, sizeof(reason))) {
         fault_print_head(fault);
-        fault_run_unhandled(fault);
+        fault_run_unhandled_on(cpu, fault);
         print("No trap came.\n");
     } else {
         print("Not here: %s.\n", reason);

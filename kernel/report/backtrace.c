@@ -4,13 +4,10 @@
 // loses its immediate caller this way; the unwind rows of asm/ do not, see `make debug`.
 #include "report/backtrace.h"
 
-#include <stdbool.h>
-
 #include "cpu/x86.h"
 #include "lib/print.h"
 #include "report/symbols.h"
 #include "trap/entry.h"
-#include "trap/regs.h"
 #include "trap/stacks.h"
 #include "trap/vectors.h"
 
@@ -49,6 +46,19 @@ static uint64_t frame_of(const struct regs *regs)
 void backtrace_trap(const struct regs *regs)
 {
     backtrace(regs->rip, frame_of(regs));
+}
+
+bool backtrace_find_trap(uint64_t rbp, struct regs *regs)
+{
+    struct frame_record record;
+    for (unsigned number = 0; number < FRAME_LIMIT; number++) {
+        if (!read_kernel(&record, rbp, sizeof(record)))
+            return false;
+        rbp = record.rbp;
+        if (record.return_address == (uint64_t)trap_entry_return)
+            return read_kernel(regs, rbp, sizeof(*regs));
+    }
+    return false;
 }
 
 void backtrace(uint64_t rip, uint64_t rbp)

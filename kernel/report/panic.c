@@ -3,9 +3,12 @@
 #include "report/panic.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 
 #include "console/console.h"
 #include "cpu/x86.h"
+#include "devices/stop.h"
 #include "lib/panic.h"
 #include "lib/print.h"
 #include "lib/version.h"
@@ -13,12 +16,16 @@
 #include "report/bad_return.h"
 #include "report/describe.h"
 #include "report/machine_check.h"
+#include "report/others.h"
 #include "report/report.h"
 #include "trap/stacks.h"
 #include "trap/vectors.h"
 
 static unsigned depth;             ///< of panics: 1 in the report, 2 if that traps itself
 static const struct regs *subject; ///< the trap that the report is about, or null
+
+/// The CPU whose panic it is. Others that panic as well are in the report.
+static _Atomic(const struct cpu *) reporter;
 
 static _Noreturn void stop(void)
 {
@@ -30,6 +37,7 @@ static _Noreturn void stop(void)
 
 static _Noreturn void halt(void)
 {
+    others_report();
     print("Barestub %s\nSystem Halted.\n", version);
     stop();
 }
@@ -59,13 +67,24 @@ static _Noreturn void last_word(const struct regs *regs)
     stop();
 }
 
+/// Whether this CPU is the first that panics, or panics again.
+static bool is_reporter(void)
+{
+    const struct cpu *nobody = NULL;
+    return atomic_compare_exchange_strong(&reporter, &nobody, this_cpu()) || nobody == this_cpu();
+}
+
 /// Every panic comes by here. Each depth must do less than the one above it.
 static void enter(const struct regs *regs)
 {
     cli();
+    if (cpu_count > 1 && !is_reporter())
+        stop_here(regs); // which is where the report tells of it
     switch (depth++) {
     case 0:
         subject = regs;
+        console_take_over();
+        stop_others();
         return;
     case 1:
         last_word(regs);
@@ -117,6 +136,7 @@ void panic_trap(struct regs *regs)
         print("\nKERNEL PANIC: %s\n", info->name);
     else
         print("\nKERNEL PANIC: Interrupt %u without a handler\n", regs->vector);
+    others_name_this();
     report_event(regs);
     report_stack_overflow(regs);
     report_bad_return(regs);
@@ -137,6 +157,7 @@ void panic(const char *format, ...)
     print_to_v(text, sizeof(text), format, arguments);
     va_end(arguments);
     print("\nKERNEL PANIC: %s\n", text);
+    others_name_this();
     print("Backtrace\n");
     backtrace((uint64_t)__builtin_return_address(0), *(const uint64_t *)__builtin_frame_address(0));
     halt();

@@ -28,6 +28,7 @@ struct cpu {
     uint64_t traps_taken;
     struct taken_trap traps[TRAPS_KEPT]; ///< the last ones, the next at traps_taken % TRAPS_KEPT
 
+    volatile uint64_t ticks; ///< of its timer
     uint32_t apic_id;
     atomic_bool is_up; ///< whether it has arrived in C, with all that is its own in place
 
@@ -37,7 +38,8 @@ struct cpu {
     atomic_bool is_called; ///< the interrupt has come
     atomic_bool is_busy;   ///< from the call until the work is done
 
-    atomic_bool must_invalidate; ///< see devices/shootdown.c
+    atomic_bool must_invalidate;          ///< see devices/shootdown.c
+    _Atomic(const struct regs *) stopped; ///< where devices/stop.c has ended it, or null
 };
 
 /// How many CPUs run. They are numbered from 0, the one that has booted.

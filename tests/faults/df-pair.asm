@@ -172,9 +172,9 @@ expect  BP, .here, repair .break
 expect  DF, .here, code 0, saved_cs SELECTOR_USER_CODE, stack DF_STACK, repair .mend, abandon
 
 routine .break
-        mov     rdx, CPU_BASE + TSS_RSP0
+        this_cpu rdx
         mov     rax, %1
-        xchg    rax, [rdx]
+        xchg    rax, [rdx + TSS_RSP0]
         mov     [rdi + REGS_R15], rax
         ret
 

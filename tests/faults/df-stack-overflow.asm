@@ -3,7 +3,8 @@
 %include "fault.inc"
 
 fault   0, "df-stack-overflow", "the kernel stack runs into its guard page"
-        mov     rsp, KERNEL_STACK_LOW
+        this_cpu rax
+        lea     rsp, [rax + KERNEL_STACK_LOW - CPU_BASE]
 .here:  push    rax
         done
 expect  DF, .here, code 0, cr2 KERNEL_STACK_LOW - 8, abandon

@@ -5,17 +5,23 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+import ktap
 from bochs import Bochs
-from conftest import Start
+from conftest import NO_SCREEN, Start, stopped_at_prompt
 from manuals import CONSTANTS
 from qemu import Qemu
 from guest import PROMPT
 
 CPUS = 4
+ROUNDS = 20  # without a lock the first is enough
+OF_DEVICES = ["irq-keyboard", "irq-serial", "spurious-pic", "spurious-pic-eoi"]
+ABSENT = 0x77  # the ID of no APIC
 BASE, SIZE = CONSTANTS["CPU_BASE"], CONSTANTS["CPU_REGION_SIZE"]
 KERNEL_STACK = range(CONSTANTS["KERNEL_STACK_LOW"], CONSTANTS["KERNEL_STACK_HIGH"])
 
@@ -25,7 +31,12 @@ STACKS = {TSS_RSP0: "KERNEL_STACK_HIGH", TSS_IST1: "DF_STACK_HIGH", TSS_IST2: "M
 
 MASKED = 1 << 16  # SDM vol. 3, figure 10-8
 
-LISTED = re.compile(r"^ +\d+ +\d+ +0x([0-9a-f]+)", re.MULTILINE)
+LINE = re.compile(r"CPU (\d+): APIC ID \d+, region 0x([0-9a-f]{16}), \d+ traps(?:; the monitor runs here)?")
+TRIAL = "CPU {} changes a page. CPUs that read the old one: {}; behind the shootdown: none"
+
+PANIC = re.compile(r"KERNEL PANIC(?s:.*)\nSystem Halted\.\n")
+OTHER = re.compile(r"^  CPU (\d+)  RIP=(\w{16}) RSP=(\w{16})\n         in (\S+?)(?:\+0x\w+)?\n", re.MULTILINE)
+MACHINE_CHECK_ON_ALL = "mce -b 0 1 0xbd00000000000000 0x5 0x12345000 0x8c"
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +44,12 @@ def cpus(at_prompt: Start) -> Iterator[Qemu]:
     """A machine of four CPUs at the prompt, for tests that leave it as it is."""
     with at_prompt("four CPUs") as machine:
         yield machine
+
+
+def offset(elf: str, field: str) -> int:
+    """Where @field lies in struct cpu."""
+    command = ["gdb", "-nx", "-batch", "-ex", f"print (long)&((struct cpu *)0)->{field}", elf]
+    return int(subprocess.run(command, capture_output=True, text=True).stdout.split()[-1])
 
 
 def registers(machine: Qemu) -> list[dict[str, int]]:
@@ -45,9 +62,15 @@ def registers(machine: Qemu) -> list[dict[str, int]]:
     return found
 
 
-def regions(text: str) -> list[int]:
-    """Where the regions are that `cpus` lists."""
-    return [int(region, 16) for region in LISTED.findall(text)]
+def told(text: str) -> dict[int, int]:
+    """The regions that `cpus` tells of, by CPU. Every line must be whole."""
+    lines = [LINE.fullmatch(line) for line in text.splitlines()]
+    assert all(lines), text
+    return {int(line[1]): int(line[2], 16) for line in lines}
+
+
+def expected(count: int) -> dict[int, int]:
+    return {number: BASE + number * SIZE for number in range(count)}
 
 
 def test_each_cpu_has_its_own_tables_and_stacks(cpus: Qemu) -> None:
@@ -74,11 +97,98 @@ def test_an_nmi_from_outside_comes_to_the_first_alone(cpus: Qemu) -> None:
         assert is_masked == (number > 0)
 
 
-def test_the_list(cpus: Qemu) -> None:
-    assert regions(cpus.ask("cpus")) == [BASE + number * SIZE for number in range(CPUS)]
+def test_lines_come_whole(cpus: Qemu) -> None:
+    """All CPUs print at once."""
+    for _ in range(ROUNDS):
+        assert told(cpus.ask("cpus")) == expected(CPUS)
 
 
-def test_bochs_starts_them_too(iso: str) -> None:
+def test_no_cpu_keeps_an_old_translation(cpus: Qemu) -> None:
+    """Without a shootdown each would: QEMU keeps translations as a CPU does."""
+    lines = cpus.ask("tlb").splitlines()
+    others = [" ".join(str(n) for n in range(CPUS) if n != changer) for changer in range(CPUS)]
+    assert lines == [TRIAL.format(changer, old) for changer, old in enumerate(others)]
+
+
+def test_a_fault_on_a_cpu_of_choice(cpus: Qemu) -> None:
+    for number in range(CPUS):
+        answer = cpus.ask(f"raise ud-ud2 on {number}")
+        assert "result: name=ud-ud2 pass\n" in answer
+        rsp = int(re.search(r"^trap: .* rsp=0x(\w+)", answer, re.MULTILINE)[1], 16)
+        assert rsp - number * SIZE in KERNEL_STACK
+
+
+@pytest.mark.parametrize("word", [str(CPUS), "x", ""])
+def test_a_cpu_that_is_not_there(word: str, cpus: Qemu) -> None:
+    told = cpus.ask(f"raise ud-ud2 on {word}")
+    assert "There is no CPU" in told and "`cpus` lists" in told
+
+
+def test_the_catalogue_on_another_cpu(iso: str) -> None:
+    """In time that instructions make, so that the timer ticks in the same places on any host."""
+    options = (*NO_SCREEN, "-smp", "2", "-icount", "shift=3,sleep=off")
+    with Qemu(iso, options=options) as machine:
+        machine.wait_for(PROMPT)
+        here, there = (ktap.parse(machine.ask(line)) for line in ("check", "check on 1"))
+    differ = [(one.name, other.directive) for one, other in zip(here, there) if one != other]
+    assert differ == [(name, "SKIP the devices interrupt CPU 0 alone") for name in OF_DEVICES]
+
+
+def others(report: str) -> dict[int, tuple[int, int, str]]:
+    """What a panic tells of the other CPUs: RIP, RSP and the function."""
+    section = report[report.index("\nOther CPUs\n") :]
+    found = [(int(n), (int(rip, 16), int(rsp, 16), name)) for n, rip, rsp, name in OTHER.findall(section)]
+    assert len(found) == len(dict(found))
+    return dict(found)
+
+
+def test_a_panic_stops_the_others(at_prompt: Start) -> None:
+    with at_prompt("four CPUs") as machine:
+        machine.type("panic on 2")
+        report = machine.wait_for(PANIC).group()
+        found = registers(machine)
+    assert report.startswith(f"KERNEL PANIC: Invalid Opcode\nCPU     2 of {CPUS}\n")
+    stopped = others(report)
+    assert stopped.keys() == {0, 1, 3}
+    assert [stopped[number][2] for number in (1, 3)] == ["call_take", "call_take"]
+    for number, (_, rsp, _) in stopped.items():  # the NMI's frame lies below, and there it is
+        assert rsp - number * SIZE in KERNEL_STACK
+        assert 0 < rsp - found[number]["RSP"] < 512
+
+
+@pytest.mark.parametrize("_", range(3))
+def test_all_panic_at_once(_: int, at_prompt: Start) -> None:
+    """A machine check comes to every CPU: one reports, and the others are in its report, those, too,
+    that the NMI of the first did not get through to because they had just panicked."""
+    with at_prompt("four CPUs") as machine:
+        machine.hmp(MACHINE_CHECK_ON_ALL)
+        report = machine.wait_for(PANIC).group()
+        text = machine.text
+    assert text.count("KERNEL PANIC") == text.count("System Halted") == 1
+    reporter = int(re.search(r"^CPU     (\d) of", report, re.MULTILINE)[1])
+    assert others(report).keys() == set(range(CPUS)) - {reporter}
+
+
+def test_a_cpu_that_does_not_answer(
+    iso: str, state: Callable[[str], str], tmp_path: Path, elf: str
+) -> None:
+    """The NMI goes to an APIC that is not there."""
+    place = BASE + 3 * SIZE + offset(elf, "apic_id")
+    with stopped_at_prompt(iso, state, "four CPUs", tmp_path) as (machine, stub):
+        stub.write(place, struct.pack("<I", ABSENT))
+        stub.detach()
+        machine.type("panic")
+        report = machine.wait_for(PANIC).group()
+    assert "\n  CPU 3  does not answer the NMI\n" in report
+    assert others(report).keys() == {1, 2}
+
+
+def test_bochs_has_them_too(iso: str) -> None:
     with Bochs(iso, cpus=2) as machine:
         machine.wait_for(PROMPT)
-        assert regions(machine.ask("cpus")) == [BASE, BASE + SIZE]
+        assert told(machine.ask("cpus")) == expected(2)
+        assert "behind the shootdown: none\n" in machine.ask("tlb")
+        assert "result: name=df-stack-overflow pass\n" in machine.ask("raise df-stack-overflow on 1")
+        machine.type("panic on 1")
+        report = machine.wait_for(PANIC).group()
+    assert others(report).keys() == {0}
