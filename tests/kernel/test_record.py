@@ -17,6 +17,9 @@ from elf.symbols import Symbol
 REGS = struct.Struct("<15Q II Q 5Q")
 RECORD = struct.Struct("<176s 3Q I ?")  # kernel/report/record.h
 
+BAD_RETURN_SIZE = 64  # behind that
+
+GP = 13
 CPU, INT, IRQ = range(3)
 LAST_EXCEPTION = 31  # SDM vol. 3, 6.2: those up to it are the CPU's own
 INT_N, INT3, INTO = 0xCD, 0xCC, 0xCE  # SDM vol. 2, INT n/INTO/INT3
@@ -81,3 +84,15 @@ def test_it_knows_who_asked_for_a_trap(frame: Frame, call: Caller) -> None:
     taken = RECORD.unpack(call.stub.read(record, RECORD.size))
     assert (taken[0], taken[1]) == (words, regs)
     assert taken[4:] == (frame.origin, frame.has_code)
+
+
+def test_it_knows_what_was_wrong_with_a_frame_that_iretq_refused(call: Caller) -> None:
+    """That is the only trap of which RIP is there."""
+    frame, regs, record = call.scratch, call.scratch + 64, call.scratch + 512
+    call.stub.write(frame, struct.pack("<5Q", call.here["rip"], 0, 2, call.scratch, 16))
+    for place, words in (("trap_entry.iretq", b"CS 0x0 is null"), ("trap_entry", b"")):
+        rip = call.symbols[place].address
+        call.stub.write(regs, REGS.pack(*range(15), GP, 0, 0, rip, 8, 2, frame, 16))
+        call("record_take", record, regs)
+        text = call.stub.read(record + RECORD.size, BAD_RETURN_SIZE)
+        assert text.partition(b"\0")[0] == words

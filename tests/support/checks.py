@@ -94,7 +94,7 @@ class TimedOut(Exception):
 
 
 def _run_pytest(build: Path, *arguments: str) -> str:
-    """Run tests on another build than ours; return what pytest says, or nothing if all pass."""
+    """Run tests on another build than ours. Return what pytest says, or nothing if all pass."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     environment = own | {"BUILD": str(build), "COLUMNS": "200"}
     tests = ROOT / "tests"
@@ -151,12 +151,6 @@ def _words(text: str) -> list[str]:
     return CODE_ADDRESS.sub("...", text).split("\n")[:-1]
 
 
-def make_catalogue(tree: Tree) -> Path:
-    """Build an image that raises all entries, and those of own_entries.py. Raises BuildError."""
-    words = f"{own_entries.RUN}; {REPORTED}; check; poweroff"
-    return tree.make("run.iso", run=words, faults=own_entries.DIRECTORY)
-
-
 def _play_catalogue(tree: Tree, sound: list[str]) -> Played:
     """Raise all entries, up to the first line that is not one of @sound, if there are any."""
     read = count = 0  # characters and lines of what was right
@@ -169,7 +163,8 @@ def _play_catalogue(tree: Tree, sound: list[str]) -> Played:
         read, count = text.rindex("\n") + 1, count + len(words)
         return False
 
-    iso = make_catalogue(tree)
+    words = f"{own_entries.RUN}; {REPORTED}; check; poweroff"
+    iso = tree.make("run.iso", run=words, faults=own_entries.DIRECTORY)
     # Not exactly: the single step of a REP instruction is wrong then, in QEMU 7.2.
     return play(
         iso, CATALOGUE_TIMEOUT, exact=False, silence=CATALOGUE_SILENCE, is_enough=is_enough
