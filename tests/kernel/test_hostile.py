@@ -89,11 +89,13 @@ def test_a_register_of_the_kernel_in_ring_3_is_found(
 def test_sse_in_a_handler_is_found(
     stopped: tuple[Qemu, GdbStub], symbols: dict[str, Symbol]
 ) -> None:
-    """PXOR XMM3, XMM3 in the place of the first four bytes of trap_dispatch(), ENDBR64."""
+    """PXOR XMM3, XMM3 in the place of the first four bytes of trap_dispatch(), ENDBR64. An NMI may be
+    so early that one program has nothing else given."""
     machine, stub = stopped
     stub.write(symbols["trap_dispatch"].address, bytes.fromhex("660fefdb"))
     stub.detach()
-    assert re.search(r"finding program=0 at the start byte 208 of XSAVE", machine.ask("hostile 3"))
+    found = re.findall(r"finding program=\d at the start byte 208 of XSAVE", machine.ask("hostile 9"))
+    assert len(found) > 5
 
 
 def test_an_address_of_the_kernel_in_ring_3_is_found(machine: Qemu) -> None:
