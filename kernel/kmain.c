@@ -26,6 +26,7 @@
 #include "report/symbols.h"
 #include "trap/gdt.h"
 #include "trap/idt.h"
+#include "trap/tables.h"
 #include "trap/trap.h"
 
 /// On start.asm's stack, with the boot mapping: up to the kernel's own tables. Returns their CR3.
@@ -81,6 +82,7 @@ void kmain(void)
     serial_init();
     sti();
     ap_start_all();
+    tables_close();
 
     print("Barestub %s: how an x86-64 interrupt becomes a C call and back.\n"
           "Try `raise pf-write-readonly` and `frame`, or `tour`, or `help`.\n",

@@ -13,4 +13,5 @@ extern char kernel_start[], kernel_end[];
 extern char text_start[], text_end[];
 extern char rodata_start[], rodata_end[];
 extern char data_start[], data_end[];
+extern char tables_start[], tables_end[];
 extern char user_text_start[], user_text_end[], user_text_physical[];

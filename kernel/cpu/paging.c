@@ -78,7 +78,7 @@ static void map_image(char *start, char *end, uint64_t access)
 void paging_map_cpu(unsigned number)
 {
     const uint64_t offset = number * CPU_REGION_SIZE;
-    paging_map_new(CPU_BASE + offset, PAGE_SIZE, READ_WRITE);
+    paging_map_new(CPU_BASE + offset, CPU_SIZE, READ_WRITE);
     paging_map_new(KERNEL_STACK_LOW + offset, KERNEL_STACK_HIGH - KERNEL_STACK_LOW, READ_WRITE);
     paging_map_new(DF_STACK_LOW + offset, DF_STACK_HIGH - DF_STACK_LOW, READ_WRITE);
     paging_map_new(MC_STACK_LOW + offset, MC_STACK_HIGH - MC_STACK_LOW, READ_WRITE);

@@ -21,6 +21,7 @@
 #include "trap/gdt.h"
 #include "trap/idt.h"
 #include "trap/stacks.h"
+#include "trap/tables.h"
 
 #define START_TICKS (5 * TIMER_HZ) // generous: an emulator on a busy host may let a CPU wait
 
@@ -40,6 +41,7 @@ _Noreturn void ap_main(void)
     idt_load();
     cpu_init();
     apic_init_local();
+    tables_close();
     this_cpu()->is_up = true;
     for (;;)
         call_take();

@@ -15,6 +15,7 @@
 #include "trap/entry.h"
 #include "trap/ring.h"
 #include "trap/stacks.h"
+#include "trap/tables.h"
 #include "trap/trap.h"
 
 // An entry that is abandoned ends. If its traps go on, it has destroyed the way out.
@@ -141,7 +142,7 @@ static void give_vectors_back(void)
 
 static uint64_t call(const struct fault *fault)
 {
-    void *kernel_rsp = this_cpu()->tss.rsp;
+    void *kernel_rsp = tables_rsp0();
     if (fault->prepare)
         fault->prepare();
     if (fault->ring == 0)
@@ -162,6 +163,7 @@ static void run(const struct fault *fault)
 {
     cli();
     state_save();
+    tables_open();
     if (fault->flags & FAULT_EVERY_VECTOR)
         state_mask_timer();
     if (takes_nmi(fault))
@@ -177,6 +179,7 @@ static void run(const struct fault *fault)
     running = NULL;
     state_restore();
     give_vectors_back();
+    tables_close();
     state_unmask_nmi();
     sti();
     state_share_pages();
@@ -188,10 +191,12 @@ void fault_run_unhandled(const struct fault *fault)
 {
     cli();
     state_save();
+    tables_open();
     trap_fn *before = trap_handler(VECTOR_USER, on_user_call);
     call(fault);
     trap_handler(VECTOR_USER, before);
     state_restore();
+    tables_close();
     state_unmask_nmi();
     sti();
 }

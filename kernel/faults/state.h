@@ -27,7 +27,7 @@ void state_unmask_nmi(void);
 /// to another place than the CPU has noted there. SDM vol. 1, 17.2.
 void state_restore_cet(void);
 
-/// Restore registers, pages, tables and the local APIC. What the entry left pending is taken
+/// Restore registers, pages, tables and the local APIC. The tables must be open. What the entry left pending is taken
 /// here, by the handlers that are in place: it must not reach the kernel's.
 void state_restore(void);
 

@@ -8,6 +8,7 @@
 #include "storm/random.h"
 #include "storm/storm.h"
 #include "trap/ring.h"
+#include "trap/tables.h"
 #include "trap/trap.h"
 
 #define ONE_IN_EARLY 2  // interrupts is ended before its handler has done its work
@@ -131,15 +132,19 @@ static trap_fn *handler_of(unsigned vector)
 
 void handlers_take(void)
 {
+    tables_open();
     for (unsigned vector = 0; vector < VECTOR_COUNT; vector++) {
         trap_fn *handler = handler_of(vector);
         handlers_before[vector] = handler ? trap_handler(vector, handler) : NULL;
     }
+    tables_close();
 }
 
 void handlers_give_back(void)
 {
+    tables_open();
     for (unsigned vector = 0; vector < VECTOR_COUNT; vector++)
         if (handlers_before[vector])
             trap_handler(vector, handlers_before[vector]);
+    tables_close();
 }

@@ -6,6 +6,7 @@
 #include "storm/random.h"
 #include "trap/entry.h"
 #include "trap/stacks.h"
+#include "trap/tables.h"
 
 // witness.asm
 void witness_xmm(struct witness *witness);
@@ -65,10 +66,10 @@ void witness_run_user(uint64_t address, uint64_t rflags)
     uint64_t stack = address + WITNESS_PAGE - sizeof(uint64_t);
 
     // A witness of ring 3 that was interrupted needs its own RSP0 again.
-    struct tss *tss = &this_cpu()->tss;
-    uint64_t before = tss->rsp[0];
-    ring3_call((uint64_t)code, stack, RFLAGS_FIXED | rflags, tss->rsp);
-    tss->rsp[0] = before;
+    uint64_t *rsp0 = tables_rsp0();
+    uint64_t before = *rsp0;
+    ring3_call((uint64_t)code, stack, RFLAGS_FIXED | rflags, rsp0);
+    *rsp0 = before;
 }
 
 static uint64_t value(const struct state *state, size_t number)

@@ -32,8 +32,10 @@ uint64_t gdt_code_base(unsigned selector)
 void gdt_init(void)
 {
     struct cpu *cpu = this_cpu();
-    const uint64_t data = DESCRIPTOR_LIMIT_4G | DESCRIPTOR_P | DESCRIPTOR_S | TYPE_DATA_RW;
-    const uint64_t code = DESCRIPTOR_LIMIT_4G | DESCRIPTOR_P | DESCRIPTOR_S | TYPE_CODE_ER;
+    const uint64_t data =
+        DESCRIPTOR_LIMIT_4G | DESCRIPTOR_P | DESCRIPTOR_S | TYPE_DATA_RW | TYPE_ACCESSED;
+    const uint64_t code =
+        DESCRIPTOR_LIMIT_4G | DESCRIPTOR_P | DESCRIPTOR_S | TYPE_CODE_ER | TYPE_ACCESSED;
     *slot(cpu, SELECTOR_KERNEL_CODE) = code | DESCRIPTOR_L;
     *slot(cpu, SELECTOR_KERNEL_DATA) = data | DESCRIPTOR_D;
     *slot(cpu, SELECTOR_USER_CODE32) = code | DESCRIPTOR_D | DESCRIPTOR_DPL3;

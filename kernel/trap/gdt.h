@@ -29,6 +29,7 @@ _Static_assert(sizeof(struct tss) == 104, "SDM vol. 3, figure 7-11");
 #define TYPE_CODE            (0x8ul << 40)
 #define TYPE_CONFORMING      (0x4ul << 40) ///< of a code segment
 #define TYPE_WRITABLE        (0x2ul << 40) ///< of a data segment
+#define TYPE_ACCESSED        (0x1ul << 40) ///< set from the start: the CPU need not write the GDT
 #define TYPE_DATA_RW         (0x2ul << 40)
 #define TYPE_CODE_ER         (0xAul << 40)
 #define TYPE_TSS_AVAILABLE   (0x9ul << 40)

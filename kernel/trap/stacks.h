@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "cpu/layout.h"
+#include "cpu/paging.h"
 #include "trap/gdt.h"
 #include "trap/regs.h"
 #include "trap/vectors.h"
@@ -24,7 +25,9 @@ struct taken_trap {
 struct cpu {
     struct tss tss;
     uint64_t gdt[GDT_ENTRIES];
-    uint64_t trap_count[VECTOR_COUNT];
+
+    // In another page than what trap/tables.h closes.
+    uint64_t trap_count[VECTOR_COUNT] __attribute__((aligned(PAGE_SIZE)));
     uint64_t traps_taken;
     struct taken_trap traps[TRAPS_KEPT]; ///< the last ones, the next at traps_taken % TRAPS_KEPT
 

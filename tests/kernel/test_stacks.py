@@ -13,9 +13,9 @@ PAGE_SIZE = 4096
 
 # kernel/cpu/layout.def
 STACKS = {
-    "kernel": range(0xFFFFFFFFD0002000, 0xFFFFFFFFD0008000),
-    "df": range(0xFFFFFFFFD0009000, 0xFFFFFFFFD000B000),
-    "mc": range(0xFFFFFFFFD000C000, 0xFFFFFFFFD000E000),
+    "kernel": range(0xFFFFFFFFD0003000, 0xFFFFFFFFD0009000),
+    "df": range(0xFFFFFFFFD000A000, 0xFFFFFFFFD000C000),
+    "mc": range(0xFFFFFFFFD000D000, 0xFFFFFFFFD000F000),
 }
 REGION_SIZE = 0x10000
 GUARDS = {name: range(stack.start - PAGE_SIZE, stack.start) for name, stack in STACKS.items()}

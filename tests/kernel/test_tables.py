@@ -9,6 +9,7 @@ import struct
 import pytest
 
 from calling import Caller
+from gdbstub import GdbStub
 from qemu import Qemu
 
 VECTOR_COUNT = 256
@@ -20,7 +21,7 @@ CALL_FROM_RING_3 = 128
 
 # kernel/cpu/layout.def: struct cpu, and the tops of its stacks.
 CPU = 0xFFFFFFFFD0000000
-KERNEL_STACK, DF_STACK, MC_STACK = CPU + 0x8000, CPU + 0xB000, CPU + 0xE000
+KERNEL_STACK, DF_STACK, MC_STACK = CPU + 0x9000, CPU + 0xC000, CPU + 0xF000
 
 # SDM vol. 3, figure 6-8: the offset's low half, selector, IST, attributes, the rest of the offset.
 GATE = struct.Struct("<HHBBHII")
@@ -35,7 +36,7 @@ LIMIT_4_GIB = 0x008F_0000_0000_FFFF
 PRESENT, RING_3, SEGMENT, BITS_64, BITS_32 = 1 << 47, 3 << 45, 1 << 44, 1 << 53, 1 << 54
 DATA = LIMIT_4_GIB | SEGMENT | BITS_32 | 0x2 << 40  # read/write
 CODE = LIMIT_4_GIB | SEGMENT | 0xA << 40  # execute/read
-ACCESSED = 1 << 40  # which the CPU sets, in the descriptors that it has loaded
+ACCESSED = 1 << 40  # from the start: the CPU could not set it, for the table is read-only
 TSS_BUSY = 0xB << 40
 KERNEL_CODE, KERNEL_DATA, TSS_SELECTOR = 0x08, 0x10, 0x30
 SPARE = 0x48
@@ -44,12 +45,12 @@ GDT = [
     0,
     PRESENT | CODE | BITS_64 | ACCESSED,
     PRESENT | DATA | ACCESSED,
-    PRESENT | RING_3 | CODE | BITS_32,
-    PRESENT | RING_3 | DATA,
-    PRESENT | RING_3 | CODE | BITS_64,
+    PRESENT | RING_3 | CODE | BITS_32 | ACCESSED,
+    PRESENT | RING_3 | DATA | ACCESSED,
+    PRESENT | RING_3 | CODE | BITS_64 | ACCESSED,
     PRESENT | TSS_BUSY | (CPU >> 24 & 0xFF) << 56 | (CPU & 0xFFFFFF) << 16 | TSS.size - 1,
     CPU >> 32,
-    DATA,
+    DATA | ACCESSED,
     0,
     0,
 ]
@@ -80,7 +81,6 @@ def test_each_segment(entry: str, machine: Qemu) -> None:
     base, limit = register(machine, "GDT")
     assert (base, limit) == (CPU + TSS.size, 8 * len(GDT) - 1)
     found = list(struct.unpack(f"<{len(GDT)}Q", machine.virtual(base, limit + 1)))
-    found[KERNEL_CODE // 8] |= ACCESSED  # QEMU does not, for CS
     assert [hex(each) for each in found] == [hex(each) for each in GDT]
     loaded = {name: register(machine, name)[0] for name in "CS SS DS ES FS GS TR".split()}
     assert loaded.pop("CS") == KERNEL_CODE
@@ -131,6 +131,7 @@ def test_a_handler_is_changed_for_its_vector_alone(vector: int, call: Caller) ->
     table = "handlers_behind" if vector in (GP, PF) else "handlers"
     other = call.symbols["apic_eoi"].address
     due = {name: handlers(call, name) for name in ("handlers", "handlers_behind")}
+    call("tables_open")
     assert not call("trap_is_expected", vector) & 0xFF
     assert call("trap_handler", vector, other) == due[table][vector]
     assert call("trap_is_expected", vector) & 0xFF
@@ -163,5 +164,46 @@ def test_a_table_is_not_written_beyond_its_end(function: str, table: str, call: 
     behind = call.symbols[table].end
     sentinel = bytes(range(0xA0, 0xB0))
     call.stub.write(behind, sentinel)
+    call("tables_open")
     call(function, call.symbols["faults_start" if "note" in function else "panic_trap"].address)
     assert call.stub.read(behind, len(sentinel)) == sentinel
+
+
+# What each table is, and where: a symbol, or struct cpu and how far into it.
+CLOSED = {
+    "IDT": ("idt", 14 * GATE.size),
+    "GDT": (CPU, TSS.size + KERNEL_CODE),
+    "TSS": (CPU, 4),
+    "handlers": ("handlers", 8 * DF),
+    "handlers_behind": ("handlers_behind", 8 * GP),
+}
+
+
+@pytest.mark.parametrize("table", CLOSED)
+def test_a_stray_write_to_a_table_is_a_page_fault(
+    table: str, call: Caller, stopped: tuple[Qemu, GdbStub]
+) -> None:
+    place, offset = CLOSED[table]
+    address = (call.symbols[place].address if isinstance(place, str) else place) + offset
+    before = call.stub.read(address, 8)
+    call.begin("memset", address, 0, 8)
+    with call.stub.breakpoints([call.symbols["panic_trap"].address, call.symbols["kmain"].address]):
+        state = call.stub.run()
+    assert state["rip"] == call.symbols["panic_trap"].address, "nothing noticed it"
+    assert call.stub.read(address, 8) == before
+    call.stub.detach()
+    report = stopped[0].wait_for(re.compile(r"KERNEL PANIC(?s:.*)\nSystem Halted\.\n")).group()
+    assert "\nError   0x3: write to a protected page in ring 0 [P W]\n" in report
+    assert re.search(rf"^CR2 +{address:#018x}$", report, re.MULTILINE)
+
+
+def test_who_means_it_opens_them_first(call: Caller) -> None:
+    """And closes them: a write then goes through once, and no more."""
+    address = call.symbols["idt"].address + 200 * GATE.size
+    call("tables_open")
+    call("memset", address, 0xAA, 8)
+    assert call.stub.read(address, 8) == b"\xaa" * 8
+    call("tables_close")
+    call.begin("memset", address, 0, 8)
+    with call.stub.breakpoints([call.symbols["panic_trap"].address, call.symbols["kmain"].address]):
+        assert call.stub.run()["rip"] == call.symbols["panic_trap"].address

@@ -12,10 +12,10 @@ from qemu import Qemu
 
 STRUCT_CPU = 0xFFFFFFFFD0000000  # kernel/cpu/layout.def
 
-# struct cpu of kernel/trap/stacks.h: behind the TSS and the GDT the counts of 256 vectors, how many
+# struct cpu of kernel/trap/stacks.h: in the page behind TSS and GDT the counts of 256 vectors, how many
 # traps there were, and the last ones: the address of the frame, RIP, the code, vector, slot_opened.
 COUNTS = struct.Struct("<256QQ")
-COUNTS_AT = STRUCT_CPU + 104 + 11 * 8
+COUNTS_AT = STRUCT_CPU + 0x1000
 TRAP = struct.Struct("<3Q2I")
 KEPT = 32
 

@@ -1,0 +1,47 @@
+// Opening and closing the tables, by their page-table entries.
+#include "trap/tables.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cpu/layout.h"
+#include "cpu/memory.h"
+#include "cpu/paging.h"
+#include "trap/stacks.h"
+
+_Static_assert(offsetof(struct cpu, trap_count) == PAGE_SIZE,
+               "GDT and TSS have a page of their own");
+_Static_assert(sizeof(struct cpu) == CPU_SIZE, "paging_map_cpu() maps so much");
+
+static void set_access(uint64_t start, uint64_t end, uint64_t access)
+{
+    for (uint64_t address = start; address < end; address += PAGE_SIZE) {
+        uint64_t *entry = paging_entry((const void *)address);
+        *entry = (*entry & PTE_ADDRESS) | access;
+        invlpg((const void *)address);
+    }
+}
+
+static void set_access_of_all(uint64_t access)
+{
+    const uint64_t own = (uint64_t)this_cpu();
+    set_access((uint64_t)tables_start, (uint64_t)tables_end, access);
+    set_access(own, own + PAGE_SIZE, access);
+}
+
+void tables_open(void)
+{
+    set_access_of_all(READ_WRITE);
+}
+
+void tables_close(void)
+{
+    set_access_of_all(READ_ONLY);
+}
+
+void *tables_rsp0(void)
+{
+    const uint64_t address = (uint64_t)&this_cpu()->tss.rsp[0];
+    const uint64_t entry = *paging_entry((const void *)address);
+    return (char *)memory_virtual(entry & PTE_ADDRESS) + address % PAGE_SIZE;
+}
