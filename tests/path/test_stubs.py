@@ -116,8 +116,9 @@ def test_the_kernel_uses_no_register_that_the_entry_does_not_save(
         for place, text in instructions
         if VECTOR_REGISTER.search(text) or X87.match(text.split()[0])
     ]
-    # The witness of a storm saves them itself.
-    assert [(place, text) for place, text in used if not place.startswith("witness_")] == []
+    # The witness of a storm saves them itself; a hostile program begins with new ones.
+    allowed = ("witness_", "world_")
+    assert [(place, text) for place, text in used if not place.startswith(allowed)] == []
 
 
 def growth(grows: re.Match[str]) -> int:
