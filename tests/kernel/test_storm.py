@@ -17,6 +17,7 @@ from conftest import ROOT
 from elf.symbols import Symbol
 from gdbstub import GdbStub
 from guest import ANSWER
+from manuals import CONSTANTS
 from qemu import Qemu
 
 CHECKS = ("registers", "counts", "in-service", "stacks")
@@ -157,7 +158,7 @@ def lose_an_interrupt(storm: Storm) -> Callable[[], None]:
 
 def fill_the_stack(storm: Storm) -> Callable[[], None]:
     storm.stub.run_to(storm.address("handlers_give_back"), storm.stub.registers())
-    storm.stub.write(0xFFFFFFFFD0002100, b"x")
+    storm.stub.write(CONSTANTS["KERNEL_STACK_LOW"] + 0x100, b"x")
     return lambda: None
 
 
