@@ -1,10 +1,16 @@
 """The museum: each classic mistake of tests/bugs/ is found, by the check and with the symptom that
-its patch names. A check that is content with one is worth nothing."""
+its patch names, and by stublint under its rule if it breaks the contract. A check that is content
+with one is worth nothing."""
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -18,18 +24,114 @@ MUSEUM = museum.bugs()
 COLUMNS = 80  # of `make bugs`
 HEADER_COLUMNS = 100
 
+# Stublint's rules, by what stublint must see: two objects, the linked kernel with its C, or a machine
+# with its tables.
+IN_OBJECTS = {
+    "code-dropped-twice": "code-dropped-twice",
+    "code-kept": "code-not-dropped",
+    "dummy-on-code": "dummy-code-extra",
+    "int13": "no-code-frame",
+    "iretd": "return-by-iret",
+    "no-cld": "df-set",
+    "no-code-21": "dummy-code-extra",
+    "no-code-29": "dummy-code-extra",
+    "no-code-30": "dummy-code-extra",
+    "no-dummy": "dummy-code-missing",
+    "no-realign": "stack-misaligned",
+    "pops-in-push-order": "registers-swapped",
+    "pops-swapped": "registers-swapped",
+    "r8-r11-not-saved": "register-lost",
+    "rbp-clobbered": "register-lost",
+    "realign-kept": "return-off-frame",
+    "register-not-saved": "register-lost",
+    "ret": "return-by-ret",
+    "rflags-changed": "frame-rewritten",
+    "sti-too-early": "early-sti",
+    "vector-imm8": "vector-sign-extended",
+}
+IN_THE_KERNEL = {
+    "red-zone": "red-zone",
+    "sse-not-saved": "sse-unsaved",
+    "stack-argument": "struct-by-value",
+}
+IN_THE_MACHINE = {
+    "df-without-ist": "double-fault-stack",
+    "nmi-shared-ist": "ist-shared",
+    "no-clac": "ac-set",
+    "stride": "stub-outgrown",
+}
+BEYOND = {
+    "argument-after-realign": "the frame is aligned, so RSP is the same before and after",
+    "code-9": "the entry opens the slot that is missing",
+    "eoi-for-spurious": "an interrupt controller's matter",
+    "no-eoi": "an interrupt controller's matter",
+}
+RULES = IN_OBJECTS | IN_THE_KERNEL | IN_THE_MACHINE
 
-@pytest.mark.parametrize("bug", MUSEUM, ids=lambda bug: bug.name)
-def test_it_is_caught(bug: Bug) -> None:
+
+@dataclass
+class Broken:
+    """A bug, and a copy of the tree that has it."""
+
+    bug: Bug
+    tree: Tree
+
+
+@pytest.fixture(scope="module")
+def broken(request: pytest.FixtureRequest) -> Iterator[Broken]:
+    """For all tests of one bug, which pytest lets follow each other."""
+    bug = request.param
+    tree = Tree(f"museum/{bug.name}-{os.getpid()}")  # of each worker of pytest-xdist
+    tree.apply(bug)
+    yield Broken(bug, tree)
+    tree.remove()
+
+
+# The same one for all tests: pytest groups them by the place in it.
+with_each = pytest.mark.parametrize(
+    "broken", MUSEUM, ids=lambda bug: bug.name, indirect=True, scope="module"
+)
+
+
+@with_each
+def test_it_is_caught(broken: Broken) -> None:
+    bug = broken.bug
     catches = [catch for catch in bug.catches if catch.check != "fuzz" or checks.HAS_SILICON]
     if not catches:
         pytest.skip("only the fuzzer finds it, and the stubs run on x86-64 alone")
-    tree = Tree(f"museum/{bug.name}")
-    tree.apply(bug)
     for catch in catches:
-        found = checks.CHECKS[catch.check](tree, catch)
+        found = checks.CHECKS[catch.check](broken.tree, catch)
         assert checks.is_named(catch, found), f"{catch}: {catch.symptom!r} is not in {found!r}"
-    tree.remove()
+
+
+def lint(tmp_path: Path, *arguments: object) -> set[str]:
+    """Return the rules that stublint finds broken."""
+    from lint import cli
+
+    answer = tmp_path / "report.json"
+    assert cli.main([*map(str, arguments), "--json", str(answer)]) == cli.FINDINGS
+    return {finding["rule"] for finding in json.loads(answer.read_text())["findings"]}
+
+
+@with_each
+def test_stublint_finds_it_under_its_rule(broken: Broken, tmp_path: Path) -> None:
+    name, tree = broken.bug.name, broken.tree
+    if name in BEYOND:
+        pytest.skip(f"stublint cannot see it: {BEYOND[name]}")
+    for module in ("unicorn", "capstone", "elftools"):
+        pytest.importorskip(module)
+    if name in IN_OBJECTS:
+        linked = tree.make("barestub.elf").parent
+        found = lint(tmp_path, linked / "asm/stubs.asm.o", linked / "asm/entry.asm.o")
+    elif name in IN_THE_KERNEL:
+        found = lint(tmp_path, tree.make("barestub.elf"))
+    else:
+        found = lint(tmp_path, "--boot", tree.make("barestub.iso"))
+    assert RULES[name] in found
+
+
+def test_stublint_forgets_no_mistake() -> None:
+    assert {bug.name for bug in MUSEUM} == RULES.keys() | BEYOND.keys()
 
 
 def test_the_same_checks_are_content_with_the_kernel_as_it_is() -> None:

@@ -86,6 +86,16 @@ def _places(trace: Trace, call: Call) -> Iterator[tuple[Place, int]]:
             yield (name, offset), word
 
 
+def _number_in(place: Place, trace: Trace, call: Call) -> int | None:
+    """Return the number in @place, None if C cannot reach it."""
+    name, offset = place
+    value = call.moment.registers[name]
+    if offset < 0:
+        return value & 0xFFFFFFFF
+    is_reached = _points_to_stack(trace, value) and value + offset < trace.values.top
+    return call.moment.word(value + offset) if is_reached else None
+
+
 def _is_low_byte(value: int, vector: int, bias: int) -> bool:
     return vector >= bias and value & 0xFF == vector - bias
 
@@ -93,6 +103,7 @@ def _is_low_byte(value: int, vector: int, bias: int) -> bool:
 def find_vector_place(group: Group) -> tuple[Place, int] | None:
     """Return where the callee of @group receives the vector, and what is taken off it first."""
     vectors = {trace.entry.vector for trace, _ in group if trace.entry.known}
+    enough = max(ENOUGH_VECTORS, ENOUGH_SHARE * len(vectors))
     if len(vectors) < ENOUGH_VECTORS:
         return None
     seen = [(trace.entry.vector, dict(_places(trace, call))) for trace, call in group]
@@ -105,16 +116,14 @@ def find_vector_place(group: Group) -> tuple[Place, int] | None:
     sure: dict[tuple[Place, int], set[int]] = {}
     exact: Counter[tuple[Place, int]] = Counter()
     for (place, bias), found in hits.items():
-        if len(found) < ENOUGH_VECTORS:
+        if len(found) < enough:
             continue
         values = [(vector, places[place]) for vector, places in seen if place in places]
         misses = {vector for vector, value in values if not _is_low_byte(value, vector, bias)}
         sure[place, bias] = found - misses
         exact[place, bias] = sum(value == vector - bias for vector, value in values)
     best = max(sure, key=lambda key: (len(sure[key]), exact[key], key[1] == 0), default=None)
-    if best is None or len(sure[best]) < max(ENOUGH_VECTORS, ENOUGH_SHARE * len(vectors)):
-        return None
-    return best
+    return best if best is not None and len(sure[best]) >= enough else None
 
 
 def check_vectors(
@@ -129,7 +138,7 @@ def check_vectors(
         for trace, call in group:
             if shifts.get((trace.entry.vector, trace.variant.has_code)):
                 continue  # said already, and better
-            value = dict(_places(trace, call)).get(place)
+            value = _number_in(place, trace, call)
             due = trace.entry.vector - bias
             if not trace.entry.known or value is None or value & 0xFFFFFFFF == due & 0xFFFFFFFF:
                 continue
