@@ -6,6 +6,7 @@
 #include "cpu/x86.h"
 #include "devices/apic.h"
 #include "trap/stacks.h"
+#include "trap/tables.h"
 #include "trap/trap.h"
 
 // A read of a port takes a microsecond; this one, port B of the PC, has no effect.
@@ -31,6 +32,7 @@ void stop_others(void)
 {
     if (cpu_count == 1)
         return;
+    tables_open();
     trap_handler(VECTOR_NMI, on_stop);
     for (unsigned number = 0; number < cpu_count; number++)
         if (cpu_at(number) != this_cpu())

@@ -185,8 +185,13 @@ void state_restore(void)
     restore_interrupts();
 }
 
+static void forget_all(void)
+{
+    write_cr3(read_cr3());
+}
+
 void state_share_pages(void)
 {
     if (cpu_count > 1)
-        shootdown(forget_pages);
+        shootdown(forget_all);
 }

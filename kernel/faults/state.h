@@ -27,10 +27,10 @@ void state_unmask_nmi(void);
 /// to another place than the CPU has noted there. SDM vol. 1, 17.2.
 void state_restore_cet(void);
 
-/// Restore registers, pages, tables and the local APIC. The tables must be open. What the entry left pending is taken
-/// here, by the handlers that are in place: it must not reach the kernel's.
+/// Restore registers, pages, tables and the local APIC. The tables must be open. What the entry
+/// left pending is taken here, by the handlers that are in place: it must not reach the kernel's.
 void state_restore(void);
 
-/// Have the other CPUs forget what the entry has made of the pages, too. Comes last: it needs
-/// interrupts, and the kernel's own handlers.
+/// Have the other CPUs forget what the pages were, the tables' own among them, while the entry ran.
+/// Comes last: it needs interrupts, and the kernel's own handlers.
 void state_share_pages(void);
