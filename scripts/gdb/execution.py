@@ -81,7 +81,8 @@ def _at_prompt() -> bool:
 
 
 def type_at_prompt(line: str) -> None:
-    """Type @line for the monitor, once it is at its prompt."""
+    """Type @line for the monitor, which runs on the first CPU, once it is at its prompt."""
+    min(gdb.selected_inferior().threads(), key=lambda thread: thread.num).switch()
     if not idt.kernel_is_up() or not _at_prompt():
         run_to(address("line_read"))
     SERIAL.type(line)

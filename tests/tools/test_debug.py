@@ -175,6 +175,19 @@ def test_tell_types_at_the_prompt(debug: Debug) -> None:
     assert "The machine has ended." in done.stdout + done.stderr
 
 
+def test_each_cpu_is_a_thread(debug: Debug) -> None:
+    """A fault on the second: its thread is the one that stops, and the commands are about it."""
+    commands = "tell cpus", "raise gp-user-cli on 1", "thread", "stepi", "frame-picture", "traps 1"
+    again = "info threads", "thread 1", "traps 1", "thread 2", "tell cpus"  # the prompt is the first's
+    text = debug("\n".join((*commands, *again)), "--cpus", "2").stdout
+    assert "Current thread is 2 " in text
+    assert "RSP when it came; the CPU took the kernel stack" in text
+    second, first = re.findall(r"^ +1 +(\d+ \w+) ", text, re.MULTILINE)
+    assert second == "240 CALL" and first != second
+    assert re.search(r"CPU#0 .*\n(?s:.*)\* 2 .*CPU#1 ", text)
+    assert text.count("| CPU 1: APIC ID 1") == 2
+
+
 def test_every_command_has_help(debug: Debug) -> None:
     names = "barestub frame-picture idt raise regs-of-trap step-stub tell traps walk".split()
     text = debug("".join(f"help {name}\n" for name in names)).stdout.replace("(gdb) ", "")

@@ -14,12 +14,12 @@ from ..frame.frames import location
 from ..serial_line import SERIAL
 
 
-def start(fault: Fault) -> None:
-    """Have the kernel raise @fault, and stop in its code where it will trap: at the instruction
+def start(fault: Fault, place: str = "") -> None:
+    """Have the kernel raise @fault, `on N` if @place is that, and stop in its code where it will trap: at the instruction
     that does, or at the first one if the code does not tell which does."""
     SERIAL.require_input()
     announce(fault)
-    execution.type_at_prompt(f"raise {fault.name}")
+    execution.type_at_prompt(f"raise {fault.name} {place}".rstrip())
     if execution.run_to(fault.code, symbols.address("line_read")) != fault.code:
         raise execution.Stopped("The kernel did not run it, and says why.")
     run_to_trap(fault)
@@ -64,7 +64,7 @@ def announce(fault: Fault) -> None:
 
 
 class Raise(Command):
-    """Have the kernel raise a fault, and stop where it traps: raise NAME.
+    """Have the kernel raise a fault, and stop where it traps: raise NAME [on CPU].
 
     The name is typed at the kernel's prompt, as a person would. From the instruction,
     `stepi` goes to the first one of the stub; GDB's `step` would pass by stub and entry
@@ -74,8 +74,9 @@ class Raise(Command):
     name = "raise"
 
     def run(self, argument: str) -> None:
-        fault = catalogue.find(argument)
-        start(fault)
+        name, _, place = argument.partition(" ")
+        fault = catalogue.find(name)
+        start(fault, place)
         gdb.write(location(gdb.newest_frame()))
         if catalogue.trapping_instruction(fault) is None:
             say("Its first instruction: the trap comes later. step-stub runs to its stub.")

@@ -11,8 +11,10 @@ from ..frame import symbols, trap
 
 
 def _taken() -> list[gdb.Value]:
-    """Return struct taken_trap of the last traps, the newest first. kernel/trap/stacks.h"""
-    cpu = gdb.parse_and_eval(f"(struct cpu *){CONSTANTS['CPU_BASE']:#x}")
+    """Return struct taken_trap of the CPU's last traps, the newest first. kernel/trap/stacks.h"""
+    number = gdb.selected_thread().num - 1  # QEMU has a thread for each, in their order
+    region = CONSTANTS["CPU_BASE"] + number * CONSTANTS["CPU_REGION_SIZE"]
+    cpu = gdb.parse_and_eval(f"(struct cpu *){region:#x}")
     taken, kept = int(cpu["traps_taken"]), int(cpu["traps"].type.range()[1]) + 1
     return [cpu["traps"][(taken - ago) % kept] for ago in range(1, min(taken, kept) + 1)]
 
@@ -24,7 +26,7 @@ def _error(taken: gdb.Value) -> str:
 
 
 class Traps(Command):
-    """List the last traps, the newest first: traps [N].
+    """List the last traps of this thread's CPU, the newest first: traps [N].
 
     They are those that have reached trap_dispatch(): vector, error code (- if the CPU
     pushed none), the code that was interrupted, and where struct regs lies on the stack.

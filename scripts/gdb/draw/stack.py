@@ -60,7 +60,10 @@ def headline(trap: Trap) -> list[str]:
 
 
 def _stack(address: int) -> str:
-    """Return the name of the stack that holds @address: layout.def."""
+    """Return the name of the stack, of any CPU, that holds @address: layout.def."""
+    base, size = CONSTANTS["CPU_BASE"], CONSTANTS["CPU_REGION_SIZE"]
+    if base <= address < base + CONSTANTS["CPU_LIMIT"] * size:
+        address = base + address % size  # as the first CPU has it
     for key, value in CONSTANTS.items():
         if key.endswith("_STACK_LOW") and value <= address <= CONSTANTS[key[:-3] + "HIGH"]:
             return f"the {key[:-10].replace('_', ' ').lower()} stack"
