@@ -23,7 +23,7 @@
 #include "trap/stacks.h"
 #include "trap/tables.h"
 
-#define START_TICKS (5 * TIMER_HZ) // generous: an emulator on a busy host may let a CPU wait
+#define START_TICKS (2 * TIMER_HZ) // generous: an emulator on a busy host may let a CPU wait
 
 // boot/ap.asm
 extern const char ap_trampoline[];
@@ -55,10 +55,9 @@ static void wait_ticks(uint64_t count)
 
 static bool comes_up(const struct cpu *cpu, uint64_t ticks)
 {
-    for (uint64_t start = timer_ticks(); timer_ticks() - start < ticks;)
-        if (cpu->is_up)
-            return true;
-    return false;
+    for (uint64_t tick = 0; tick < ticks && !cpu->is_up; tick++)
+        wait_ticks(1);
+    return cpu->is_up;
 }
 
 static void send(uint32_t id, uint32_t command)
@@ -105,10 +104,9 @@ void ap_start_all(void)
 {
     const struct madt *madt = apic_madt();
     cpu_at(0)->apic_id = apic_id();
-    cpu_at(0)->is_up = true;
     if (madt->cpus_left_out)
-        print("%lu CPUs are not used: the kernel takes %u, with APIC IDs up to %u.\n",
-              madt->cpus_left_out, CPU_LIMIT, APIC_ID_MAX);
+        print("CPUs that are not used: %lu. The kernel takes %lu, with APIC IDs up to %u.\n",
+              madt->cpus_left_out, (size_t)CPU_LIMIT, APIC_ID_MAX);
     if (madt->cpu_count <= 1)
         return;
     uint64_t page = memory_low_page();

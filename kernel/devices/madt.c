@@ -72,9 +72,18 @@ static bool may_be_device(uint64_t address, uint64_t size)
            !bootinfo_is_ram(address, size);
 }
 
+static bool is_listed(const struct madt *madt, uint32_t id)
+{
+    for (size_t i = 0; i < madt->cpu_count; i++)
+        if (madt->apic_ids[i] == id)
+            return true;
+    return false;
+}
+
+/// A CPU that is listed twice must not be started twice.
 static void add_cpu(struct madt *madt, uint32_t id, uint32_t flags)
 {
-    if (!(flags & LOCAL_APIC_ENABLED))
+    if (!(flags & LOCAL_APIC_ENABLED) || is_listed(madt, id))
         return;
     if (madt->cpu_count == CPU_LIMIT || id > APIC_ID_MAX)
         madt->cpus_left_out++;

@@ -69,6 +69,7 @@ static void check_madt(const struct acpi_header *table)
         return;
     }
     always(madt.io_apic_count > 0 && madt.io_apic_count <= IO_APIC_MAX, "there are I/O APICs");
+    always(madt.cpu_count <= CPU_LIMIT, "there is room for the CPUs");
     always(madt.local_apic % 4096 == 0, "the local APIC is aligned");
     always(!bootinfo_is_ram(madt.local_apic, 4096), "the local APIC is not RAM");
 }

@@ -16,7 +16,8 @@ from guest import PROMPT
 from elf.symbols import Symbol
 
 COMMAND_LINE, MEMORY_MAP, FRAMEBUFFER, ELF_SECTIONS = 1, 6, 8, 9  # Multiboot2 2.0, section 3.6
-IO_APIC, INTERRUPT_OVERRIDE, LOCAL_APIC_ADDRESS_OVERRIDE = 1, 2, 5  # ACPI 6.4, table 5-45
+# ACPI 6.4, table 5-45
+IO_APIC, INTERRUPT_OVERRIDE, LOCAL_APIC_ADDRESS_OVERRIDE, LOCAL_X2APIC = 1, 2, 5, 9
 SHT_SYMTAB = 2
 
 CR0_PE, CR0_EM, CR0_TS, CR0_ET, CR0_NW, CR0_CD = (1 << bit for bit in (0, 2, 3, 4, 29, 30))
@@ -174,6 +175,20 @@ def local_apic(address: int) -> Callable[[AtStart], None]:
     return damage
 
 
+def another_cpu(id_: int) -> Callable[[AtStart], None]:
+    """List a CPU with APIC ID @id_, in the place of the last two source overrides of QEMU's five."""
+
+    def damage(start: AtStart) -> None:
+        madt = start.table(b"APIC")
+        at = start.entry(madt, INTERRUPT_OVERRIDE) + 30
+        assert start.stub.read(at, 2) == start.stub.read(at + 10, 2) == bytes([2, 10])
+        x2apic = struct.pack("<BBHIII", LOCAL_X2APIC, 16, 0, id_, 1, 0)
+        start.stub.write(at, x2apic + bytes([0xFF, 4, 0, 0]))
+        start.mend_checksum(madt)
+
+    return damage
+
+
 # What is damaged, and what the kernel says to it before its prompt.
 LEFT_OUT = {
     "no-end-tag": (no_end_tag, "its end tag is missing"),
@@ -190,6 +205,8 @@ LEFT_OUT = {
     "symbols-without-end": (symbols_without_end, "the kernel's symbol table is damaged"),
     "names-without-end": (names_without_an_end, "The kernel's symbol table is damaged"),
     "no-symbols": (no_symbols, "The boot loader gave no symbols"),
+    "cpu-that-is-not-there": (another_cpu(0x55), "The CPU with APIC ID 85 does not start"),
+    "cpu-beyond-xapic": (another_cpu(0x100), "CPUs that are not used: 1."),
     "hpet-length": (table_length(b"HPET", 0xFFFFFFFF), "its length is below 36 bytes or above"),
     "hpet-checksum": (wrong_checksum(b"HPET"), "its checksum is wrong"),
 }
@@ -204,6 +221,7 @@ PANICS = {
     "madt-without-body": (madt_without_body, "MADT is damaged: it is shorter than its own header"),
     "madt-entry-length-0": (madt_entry(IO_APIC, 1, b"\0"), "an entry does not fit in it"),
     "madt-entry-too-long": (madt_entry(IO_APIC, 1, b"\xff"), "an entry does not fit in it"),
+    "cpu-too-short": (madt_entry(0, 1, b"\x06"), "an entry is shorter than its type"),
     "io-apic-too-short": (madt_entry(IO_APIC, 1, b"\x04"), "an entry is shorter than its type"),
     "io-apic-in-ram": (madt_entry(IO_APIC, 4, b"\0\0\x40\0"), "an I/O APIC's address is not"),
     "io-apic-nowhere": (madt_entry(IO_APIC, 4, b"\0\0\0\xd0"), "an I/O APIC at 0xd0000000, where"),
