@@ -61,26 +61,12 @@ void command_cpus(char *argument)
         call_wait(cpu_at(number));
 }
 
-/// Print " 0 2 3", those that are @found; "none" if none is.
-static void print_numbers(const bool *found)
+static unsigned count(const bool *found)
 {
-    bool any = false;
-    for (unsigned number = 0; number < cpu_count; number++) {
-        if (!found[number])
-            continue;
-        print("%s%u", any ? " " : "", number);
-        any = true;
-    }
-    if (!any)
-        print("none");
-}
-
-static bool any_stale(const bool *found)
-{
-    for (unsigned number = 0; number < cpu_count; number++)
-        if (found[number])
-            return true;
-    return false;
+    unsigned number = 0;
+    for (unsigned i = 0; i < cpu_count; i++)
+        number += found[i];
+    return number;
 }
 
 void command_tlb(char *argument)
@@ -89,12 +75,10 @@ void command_tlb(char *argument)
     struct tlb_trial trial;
     for (unsigned number = 0; number < cpu_count; number++) {
         tlb_try(cpu_at(number), &trial);
-        print("CPU %u changes a page. CPUs that read the old one: ", number);
-        print_numbers(trial.is_stale);
-        print("; behind the shootdown: ");
-        print_numbers(trial.is_stale_yet);
-        print("\n");
-        if (any_stale(trial.is_stale_yet))
+        print("CPU %u changes a page: %u of the %u others read the old one, %u behind the "
+              "shootdown\n",
+              number, count(trial.is_stale), cpu_count - 1, count(trial.is_stale_yet));
+        if (count(trial.is_stale_yet))
             command_failed();
     }
 }
