@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from paths.handlers import SOURCES, InterruptPath, must
+from paths.handlers import ROOT, SOURCES, InterruptPath, must
 from paths.rounds import Round
 
 
@@ -32,7 +32,7 @@ def compile_bench(build: Path, paths: list[InterruptPath]) -> None:
     """Compile the program with its list of paths."""
     names = ["floor", *(path.key for path in paths)]
     (build / "paths.def").write_text("".join(f"PATH({name})\n" for name in names))
-    flags = f"-std=c17 -D_GNU_SOURCE -O2 -g -iquote {build}".split()
+    flags = f"-std=c17 -D_GNU_SOURCE -O2 -g -iquote {build} -iquote {ROOT}/kernel".split()
     must(["cc", *flags, "-c", "-o", str(build / "bench.o"), str(SOURCES / "bench.c")])
     must(["nasm", "-f", "elf64", "-o", str(build / "deliver.o"), str(SOURCES / "deliver.asm")])
 
