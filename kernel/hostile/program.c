@@ -193,3 +193,10 @@ void program_set_code(struct program *program, const uint8_t *code, size_t size)
     program->size = 0;
     append(program, code, size);
 }
+
+void program_mutate(struct program *program)
+{
+    struct random random = program->random;
+    mutate(program, &random);
+    spare_emulator(program);
+}

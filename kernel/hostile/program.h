@@ -26,3 +26,6 @@ void program_make(struct program *program, uint64_t seed, uint64_t number);
 
 /// Let @code of @size bytes be that of @program, PROGRAM_SIZE at most.
 void program_set_code(struct program *program, const uint8_t *code, size_t size);
+
+/// Change a few bits or bytes of its code, each program others.
+void program_mutate(struct program *program);

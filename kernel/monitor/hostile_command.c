@@ -12,13 +12,13 @@
 #include "trap/vectors.h"
 
 #define NUMBER_LIMIT    1000000000u
-#define PROGRESS        10000u // programs between two words of progress
+#define PROGRESS        1000u // programs between two words of progress
 #define FINDINGS_SHOWN  10u
 #define ENDINGS_PER_ROW 6
 
 struct request {
     unsigned count, seed, first;
-    bool has_code;
+    bool has_code, is_mutated;
     uint8_t code[PROGRAM_SIZE];
     size_t size;
 };
@@ -53,7 +53,8 @@ static bool parse(char *text, struct request *request)
     if (text[0] && !parse_number(cut_word(&text), NUMBER_LIMIT, &request->first))
         return false;
     request->has_code = text[0];
-    return !text[0] || parse_code(cut_word(&text), request);
+    request->is_mutated = text[0] == '~';
+    return !text[0] || parse_code(cut_word(&text) + request->is_mutated, request);
 }
 
 static void count(const struct ending *ending)
@@ -89,6 +90,8 @@ static void run(const struct request *request, unsigned number)
     program_make(&program, request->seed, number);
     if (request->has_code)
         program_set_code(&program, request->code, request->size);
+    if (request->is_mutated)
+        program_mutate(&program);
     if (request->count == 1)
         print_start(&program);
     const struct ending *ending = hostile_run(&program);
@@ -121,7 +124,8 @@ void command_hostile(char *argument)
     if (!parse(argument, &request)) {
         print("`hostile` takes how many programs to run, and a seed, the first one's number, and "
               "its\n"
-              "code in hexadecimal, if these are not to be 1, 0 and random.\n");
+              "code in hexadecimal, behind ~ for mutations of it, if these are not to be 1, 0 and\n"
+              "random.\n");
         command_failed();
         return;
     }

@@ -1,14 +1,18 @@
-"""A kernel that hostile programs are run on, in QEMU or in Bochs, booted anew whenever one has ended
-it."""
+"""A kernel that hostile programs are run on, in QEMU or in Bochs: a new one whenever a program has ended
+it. QEMU tells which blocks of the kernel it has translated, each when it is first reached."""
 
 from __future__ import annotations
 
 import re
+import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from bochs import Bochs
 from guest import PROMPT, Guest
 from qemu import Qemu
+from elf import symbols
 
 LIMIT = 60  # seconds without a word
 
@@ -21,7 +25,10 @@ OTHERS = {
     "#DB behind MOV SS": r"behind MOV SS: (\d+)",
 }
 CODE = re.compile(r"^code +((?: [0-9a-f]{2})+)$", re.MULTILINE)
+NO_SCREEN = ("-vga", "none")
+BLOCK = re.compile(r"^IN: .*\n0x([0-9a-f]+):", re.MULTILINE)
 HALTED = "System Halted."
+WORD = re.compile(f"^{PROMPT}|^{re.escape(HALTED)}|^hostile: ", re.MULTILINE)
 
 
 @dataclass
@@ -31,6 +38,7 @@ class Answer:
     text: str
     end: str = ""  # why no prompt came: "panic", "hang", "reset", or the emulator's own end
     findings: dict[int, str] = field(default_factory=dict)  # by the program's number
+    new_blocks: set[int] = field(default_factory=set)  # that none has reached before
 
     @property
     def failure(self) -> str:
@@ -52,16 +60,34 @@ class Answer:
 class Target:
     """Use it in a `with`: no machine outlives it."""
 
-    def __init__(self, iso: str, emulator: str) -> None:
-        self._iso, self._emulator = iso, emulator
+    def __init__(self, build: Path, emulator: str) -> None:
+        self._iso = str(build / "barestub.iso")
+        self._directory = tempfile.TemporaryDirectory(prefix="barestub-hostile-")
+        self._start = self._bochs if emulator == "bochs" else self._qemu(build / "barestub.elf")
         self._machine: Guest | None = None
-        self.boots = 0
+        self.machines = 0  # that were needed
+        self.blocks: set[int] = set()  # of the kernel that were reached, by their addresses
 
     def __enter__(self) -> Target:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._discard()
+        self._directory.cleanup()
+
+    def _bochs(self) -> Guest:
+        return Bochs(self._iso, witness=False)
+
+    def _qemu(self, elf: Path) -> Callable[[], Guest]:
+        """Boot once; return what starts a machine from there, which has translated nothing yet."""
+        state = str(Path(self._directory.name) / "state")
+        with Qemu(self._iso, options=NO_SCREEN) as machine:
+            machine.wait_for(PROMPT)
+            machine.save_state(state)
+        found = symbols.load(elf)
+        text = f"{found['text_start'].address:#x}..{found['text_end'].address - 1:#x}"
+        options = (*NO_SCREEN, "-d", "in_asm", "-dfilter", text)
+        return lambda: Qemu(self._iso, state=state, options=options)
 
     def _discard(self) -> None:
         if self._machine:
@@ -70,35 +96,54 @@ class Target:
 
     def _at_prompt(self) -> Guest:
         if self._machine is None:
-            is_bochs = self._emulator == "bochs"
-            self._machine = Bochs(self._iso) if is_bochs else Qemu(self._iso, options=("-vga", "none"))
-            self._machine.__enter__()
-            self._machine.wait_for(PROMPT)
-            self.boots += 1
+            self._machine = self._start().__enter__()
+            if isinstance(self._machine, Bochs):
+                self._machine.wait_for(PROMPT)
+            self.machines += 1
         return self._machine
 
-    def run(self, count: int, seed: int, first: int, code: bytes = b"") -> Answer:
-        """Run @count programs of @seed from number @first on, with @code in place of their own."""
+    def run(self, count: int, seed: int, first: int, code: str = "") -> Answer:
+        """Run @count programs of @seed from number @first on. With @code in hexadecimal that is theirs,
+        or behind ~ mutations of it."""
         machine = self._at_prompt()
         start = len(machine.text)
         end = ""
-        machine.type(f"hostile {count} {seed} {first} {code.hex()}")
+        machine.type(f"hostile {count} {seed} {first} {code}")
         try:
             machine.wait_for("\n", LIMIT)
-            said = machine.wait_for(re.compile(f"^{PROMPT}|^{re.escape(HALTED)}", re.M), LIMIT)
-            end = "panic" if said.group() == HALTED else ""
+            while (said := machine.wait_for(WORD, LIMIT).group()) not in (PROMPT, HALTED):
+                pass
+            end = "panic" if said == HALTED else ""
         except AssertionError as error:
             end = "hang" if "timeout" in str(error) else self._why()
         text = machine.text[start:]
+        new = self._reached() - self.blocks
+        self.blocks |= new
         if end:
             self._discard()
         findings = {int(number): words for number, words in FINDING.findall(text)}
-        return Answer(text, end, findings)
+        return Answer(text, end, findings, new)
+
+    def _reached(self) -> set[int]:
+        """The blocks that were translated since the last call."""
+        if not isinstance(self._machine, Qemu):
+            return set()
+        blocks = {int(address, 16) for address in BLOCK.findall(self._machine.log())}
+        self._machine.forget()
+        return blocks
+
+    def reached_by(self, count: int, seed: int, first: int, code: str = "") -> set[int]:
+        """Return the blocks that these programs, as in run(), reach on a machine of their own."""
+        self._discard()
+        known, self.blocks = self.blocks, set()
+        answer = self.run(count, seed, first, code)
+        self.blocks |= known
+        return answer.new_blocks
 
     def _why(self) -> str:
         """Why the machine has ended."""
         status = self._machine.process.wait(LIMIT)
-        if self._emulator == "qemu" and status < 0:
+        if isinstance(self._machine, Qemu) and status < 0:
             return f"the emulator was killed by signal {-status}"
         return "reset"
 

@@ -11,8 +11,8 @@ import pytest
 
 from attack.entry import entry
 from attack.shrink import shrink
-from attack.target import Answer, Target
-from conftest import Start
+from attack.target import Answer, Target, code_of
+from conftest import BUILD, Start
 from gdbstub import GdbStub
 from qemu import Qemu
 from elf.symbols import Symbol
@@ -25,8 +25,8 @@ NAMES = {0: "DE", 1: "DB", 3: "BP", 4: "OF", 5: "BR", 6: "UD", 11: "NP", 12: "SS
 
 
 @pytest.fixture(scope="module")
-def many(iso: str) -> Answer:
-    with Target(iso, "qemu") as target:
+def many() -> Answer:
+    with Target(BUILD, "qemu") as target:
         return target.run(PROGRAMS, SEED, 0)
 
 
@@ -42,6 +42,15 @@ def test_the_cpu_comes_back_from_those_that_keep_it(many: Answer) -> None:
     """By the timer, and by an NMI where interrupts are off."""
     assert many.counts["kept the CPU"] > 0
     assert many.counts["kept it with interrupts off"] > 0
+
+
+def test_qemu_tells_the_blocks_of_the_kernel_that_were_reached(
+    many: Answer, symbols: dict[str, Symbol]
+) -> None:
+    """Each vector that ring 3 can raise, and each way through the handlers."""
+    reached = {name for name, symbol in symbols.items() if symbol.address in many.new_blocks}
+    assert {f"isr_{vector}_{NAMES[vector]}" for vector in (0, 1, 3, 4, 6, 13, 14, 128)} <= reached
+    assert {"trap_entry", "trap_entry_code", "trap_dispatch", "fix_up", "on_nmi", "on_tick"} <= reached
 
 
 def test_the_log_has_the_same_traps(at_prompt: Start) -> None:
@@ -62,8 +71,11 @@ def test_the_log_has_the_same_traps(at_prompt: Start) -> None:
 def test_a_program_is_known_by_its_number(machine: Qemu) -> None:
     once, again, other = (machine.ask(f"hostile 1 {SEED} {number}") for number in (7, 7, 8))
     assert once == again != other
-    code = re.search(r"^code +(.*)$", once, re.MULTILINE)[1].replace(" ", "")
+    code = code_of(once).hex()
     assert machine.ask(f"hostile 1 {SEED} 7 {code}") == once
+    mutated = machine.ask(f"hostile 1 {SEED} 7 ~{code}")
+    assert mutated == machine.ask(f"hostile 1 {SEED} 7 ~{code}")
+    assert len(code_of(mutated)) == len(code_of(once)) and code_of(mutated) != code_of(once)
 
 
 @pytest.mark.parametrize("wrong", ["", "x", "1 x", "1 1 x", "1 1 1 0", "1 1 1 zz", "1 1 1 " + "90" * 49])
