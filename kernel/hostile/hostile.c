@@ -8,6 +8,7 @@
 #include "cpu/x86.h"
 #include "devices/apic.h"
 #include "devices/watchdog.h"
+#include "faults/deviations.h"
 #include "faults/state.h"
 #include "hostile/world.h"
 #include "lib/print.h"
@@ -204,6 +205,8 @@ void hostile_begin(void)
     tables_close();
     if (cpu_has(FEATURE_FSGSBASE))
         write_cr4(read_cr4() | CR4_FSGSBASE);
+    if (deviation_unsafe("bp-user-no-keys"))
+        write_cr4(read_cr4() & ~(uint64_t)CR4_PKE);
     lapic_write(LAPIC_TIMER_INITIAL_COUNT, lapic_read(LAPIC_TIMER_INITIAL_COUNT) / HASTE);
     watchdog_start();
 }

@@ -131,7 +131,7 @@ void world_prepare(const struct program *program)
     write_dr6(DR6_INIT);
     write_dr0(HOSTILE_DATA);
     write_dr7(program->watches_data ? DR7_WATCH_DATA : DR7_INIT);
-    if (cpu_has(FEATURE_PKU))
+    if (read_cr4() & CR4_PKE)
         wrpkru(0);
     if (cpu_has(FEATURE_CET_IBT))
         wrmsr(IA32_U_CET, program->tracks_branches ? CET_ENDBR_EN : 0);

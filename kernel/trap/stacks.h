@@ -8,7 +8,6 @@
 #include <stdint.h>
 
 #include "cpu/layout.h"
-#include "cpu/paging.h"
 #include "trap/gdt.h"
 #include "trap/regs.h"
 #include "trap/vectors.h"
@@ -27,7 +26,7 @@ struct cpu {
     uint64_t gdt[GDT_ENTRIES];
 
     // In another page than what trap/tables.h closes.
-    uint64_t trap_count[VECTOR_COUNT] __attribute__((aligned(PAGE_SIZE)));
+    uint64_t trap_count[VECTOR_COUNT] __attribute__((aligned(CPU_TABLES_SIZE)));
     uint64_t traps_taken;
     struct taken_trap traps[TRAPS_KEPT]; ///< the last ones, the next at traps_taken % TRAPS_KEPT
 

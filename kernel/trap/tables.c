@@ -9,7 +9,7 @@
 #include "cpu/paging.h"
 #include "trap/stacks.h"
 
-_Static_assert(offsetof(struct cpu, trap_count) == PAGE_SIZE,
+_Static_assert(offsetof(struct cpu, trap_count) == CPU_TABLES_SIZE && CPU_TABLES_SIZE == PAGE_SIZE,
                "GDT and TSS have a page of their own");
 _Static_assert(sizeof(struct cpu) == CPU_SIZE, "paging_map_cpu() maps so much");
 
