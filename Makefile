@@ -222,10 +222,11 @@ campaign: ## flip each bit of a trap's frame, and N= others chosen by SEED=: SHA
 	@$(MAKE) --no-print-directory $(ISO)
 	@$(PYTHON) scripts/campaign $(N:%=--count %) $(SEED:%=--seed %) $(SHARD:%=--shard %) $(BUILD)
 
-soak: ## let traps storm, with input from the host: TRAPS=, SEED=, EMU=bochs, ICOUNT=1
+soak: ## let traps storm, with input from the host: TRAPS=, SEED=, EMU=bochs, ICOUNT=1, CPUS=4
 	@$(DEPS) kernel image $(if $(filter bochs,$(EMU)),bochs,run)
 	@$(MAKE) --no-print-directory $(ISO)
 	@$(PYTHON) scripts/soak --emu $(call quote,$(EMU)) $(if $(ICOUNT),--icount) \
+		$(if $(THEIR_CPUS),--cpus $(call quote,$(THEIR_CPUS))) \
 		$(TRAPS:%=--traps %) $(SEED:%=--seed %) $(ISO)
 
 hostile: ## run random programs in ring 3, thousands a second: PROGRAMS=, SEED=, EMU=bochs

@@ -25,14 +25,19 @@
 
 _Static_assert(LEVELS *LEVEL_SIZE == STORM_SIZE, "layout.def has room for the levels");
 
-static uint64_t first_page(void)
+static uint64_t first_page(unsigned cpu)
 {
-    return STORM_BASE + cpu_number(this_cpu()) * STORM_SIZE;
+    return STORM_BASE + cpu * STORM_SIZE;
+}
+
+static uint64_t own_first_page(void)
+{
+    return first_page(cpu_number(this_cpu()));
 }
 
 static uint64_t witness_address(unsigned level)
 {
-    return first_page() + level * LEVEL_SIZE;
+    return own_first_page() + level * LEVEL_SIZE;
 }
 
 static uint64_t touched_address(unsigned level)
@@ -53,11 +58,17 @@ static struct witness *witness_of(unsigned level)
     return memory_virtual(*paging_entry((const void *)witness_address(level)) & PTE_ADDRESS);
 }
 
+void level_reserve_pages(void)
+{
+    for (unsigned number = 0; number < cpu_count; number++) {
+        const uint64_t *entry = paging_entry((const void *)first_page(number));
+        if (entry == NULL || *entry == 0)
+            paging_map_new(first_page(number), STORM_SIZE, 0);
+    }
+}
+
 void level_map_pages(void)
 {
-    const uint64_t *first = paging_entry((const void *)first_page());
-    if (first == NULL || *first == 0)
-        paging_map_new(first_page(), STORM_SIZE, 0);
     for (unsigned level = 0; level < LEVELS; level++)
         set_access(witness_address(level), READ_WRITE | PTE_US);
 }
@@ -65,12 +76,12 @@ void level_map_pages(void)
 void level_unmap_pages(void)
 {
     for (uint64_t offset = 0; offset < STORM_SIZE; offset += PAGE_SIZE)
-        set_access(first_page() + offset, 0);
+        set_access(own_first_page() + offset, 0);
 }
 
 bool level_map_touched(uint64_t address, bool is_user)
 {
-    uint64_t offset = address - first_page();
+    uint64_t offset = address - own_first_page();
     if (offset >= STORM_SIZE || offset % LEVEL_SIZE < PAGE_SIZE)
         return false;
     set_access(address & -PAGE_SIZE, READ_WRITE | (is_user ? PTE_US : 0));

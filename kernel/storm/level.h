@@ -4,7 +4,10 @@
 #include "storm/storm.h"
 #include "trap/regs.h"
 
-/// Map what the witnesses need. Undo it.
+/// Have the pages that the storms of all CPUs need: where a CPU has none yet, they are taken.
+void level_reserve_pages(void);
+
+/// Map what the witnesses of this CPU need. Undo it.
 void level_map_pages(void);
 void level_unmap_pages(void);
 

@@ -15,5 +15,9 @@ void raise_nmi(struct storm *storm);
 /// Let the timer interrupt once, soon: at times before the handler that calls this returns.
 void raise_timer(struct storm *storm);
 
+/// At times wait for all other CPUs to take an interrupt of ours, as each of them may wait for us.
+/// Needs IF clear, and no trap on the stack.
+void raise_shootdown(struct storm *storm);
+
 /// Whether @vector is nobody's, so that a storm may have it.
 bool raise_is_free(unsigned vector);

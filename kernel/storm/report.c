@@ -5,6 +5,7 @@
 
 #include "lib/print.h"
 #include "report/report.h"
+#include "trap/stacks.h"
 #include "trap/vectors.h"
 
 /// A row of the table.
@@ -70,6 +71,8 @@ static void print_sources(const struct storm *storm)
                   storm->came[vector], sources[i].promise);
     }
     print_ipis(storm);
+    if (cpu_count > 1)
+        print("# %u CPUs, %lu TLB shootdowns\n", cpu_count, storm->shootdowns);
     print("# from outside: keyboard %lu, COM1 %lu interrupts, %u keys\n",
           storm->devices[STORM_KEYBOARD], storm->devices[STORM_COM1], storm->keys);
 }
@@ -95,7 +98,7 @@ static void print_rate(const struct storm *storm)
 static void print_wrong(const struct wrong *wrong)
 {
     const struct difference *register_ = &wrong->difference;
-    print("# after trap %lu: ", wrong->trap);
+    print("# on CPU %u, after trap %lu: ", wrong->cpu, wrong->trap);
     switch (wrong->what) {
     case WRONG_REGISTER:
         print("in ring %u, level %u, %s", wrong->ring, wrong->level, register_->name);

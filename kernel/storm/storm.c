@@ -3,17 +3,17 @@
 
 #include <stddef.h>
 
-#include "cpu/cpu.h"
 #include "cpu/layout.h"
 #include "cpu/x86.h"
 #include "devices/apic.h"
+#include "devices/call.h"
 #include "devices/input.h"
 #include "devices/timer.h"
 #include "lib/print.h"
 #include "lib/string.h"
+#include "storm/accounts.h"
 #include "storm/handlers.h"
 #include "storm/level.h"
-#include "storm/paint.h"
 #include "storm/raise.h"
 #include "storm/random.h"
 #include "trap/stacks.h"
@@ -26,12 +26,6 @@
 
 static struct storm storms[CPU_LIMIT];
 
-/// Of the timer, which a storm has for itself. The initial count comes last: it starts it.
-static const uint32_t timer_registers[] = {LAPIC_TIMER_DIVIDE, LAPIC_LVT_TIMER,
-                                           LAPIC_TIMER_INITIAL_COUNT};
-
-#define TIMER_REGISTER_COUNT (sizeof(timer_registers) / sizeof(timer_registers[0]))
-
 struct storm *storm_here(void)
 {
     return &storms[cpu_number(this_cpu())];
@@ -39,7 +33,7 @@ struct storm *storm_here(void)
 
 uint64_t storm_traps(const struct storm *storm)
 {
-    return this_cpu()->traps_taken - storm->traps_before;
+    return cpu_at((unsigned)(storm - storms))->traps_taken - storm->traps_before;
 }
 
 void storm_note(struct storm *storm, struct wrong wrong)
@@ -49,13 +43,7 @@ void storm_note(struct storm *storm, struct wrong wrong)
         return;
     storm->wrong = wrong;
     storm->wrong.trap = storm_traps(storm);
-}
-
-uint64_t storm_stack_budget(const struct stack *stack)
-{
-    // What stays free of the kernel's stack is for a panic, and for a trap in that. The others are
-    // no storm's.
-    return stack->low == KERNEL_STACK_LOW ? stack->high - stack->low - 2 * TRAP_STACK : 0;
+    storm->wrong.cpu = (unsigned)(storm - storms);
 }
 
 /// The time-stamp counter's rate, by the ticks of the timer, which tell the time as long as it is
@@ -80,20 +68,44 @@ static unsigned highest(uint32_t offset)
     return 0;
 }
 
-static void blow(struct storm *storm, struct storm_length length)
+/// The traps of all CPUs.
+static uint64_t all_traps(void)
 {
-    uint64_t told = rdtsc();
-    uint64_t end = length.seconds ? told + length.seconds * storm->tsc_per_second : UINT64_MAX;
-    while (storm->blows && storm_traps(storm) < length.traps && rdtsc() < end) {
+    uint64_t traps = 0;
+    for (unsigned number = 0; number < cpu_count; number++)
+        traps += storm_traps(&storms[number]);
+    return traps;
+}
+
+/// Whether something is wrong on any CPU.
+static bool any_wrong(void)
+{
+    for (unsigned number = 0; number < cpu_count; number++)
+        if (storms[number].wrong.what != NOTHING)
+            return true;
+    return false;
+}
+
+static void tell(struct storm *storm)
+{
+    if (this_cpu() != cpu_at(0) || rdtsc() - storm->told < TOLD_SECONDS * storm->tsc_per_second)
+        return;
+    storm->told = rdtsc();
+    print("# %lu traps\n", all_traps());
+}
+
+static void blow(struct storm *storm, const struct storm_length *length)
+{
+    uint64_t end = length->seconds ? rdtsc() + length->seconds * storm->tsc_per_second : UINT64_MAX;
+    storm->told = rdtsc();
+    while (!any_wrong() && all_traps() < length->traps && rdtsc() < end) {
         storm->dive = (unsigned)(random_next(&storm->random) % DIVE_MAX);
         level_run(storm);
         unsigned vector = highest(LAPIC_ISR); // no handler is under way
         if (vector)
             storm_note(storm, (struct wrong){.what = WRONG_EOI, .vector = vector});
-        if (rdtsc() - told > TOLD_SECONDS * storm->tsc_per_second) {
-            told = rdtsc();
-            print("# %lu traps\n", storm_traps(storm));
-        }
+        raise_shootdown(storm);
+        tell(storm);
     }
 }
 
@@ -116,89 +128,75 @@ static void die_down(struct storm *storm)
     cli();
 }
 
-static void check_counts(struct storm *storm)
+/// The storm of one CPU, from calm to calm. @argument: a struct storm_length.
+static void storm_through(void *argument)
 {
-    for (unsigned vector = 0; vector < VECTOR_COUNT; vector++) {
-        uint64_t due = storm->raised[vector] - storm->merged[vector];
-        bool is_right = storm->came[vector] == due;
-        if (vector == VECTOR_NMI) // more may come from outside
-            is_right = storm->came[vector] >= due;
-        if (!is_right)
-            storm_note(storm, (struct wrong){.what = WRONG_COUNT,
-                                             .vector = vector,
-                                             .raised = due,
-                                             .came = storm->came[vector]});
-    }
-}
-
-static const uint64_t stacks[] = {KERNEL_STACK_LOW, DF_STACK_LOW, MC_STACK_LOW};
-
-_Static_assert(sizeof(stacks) / sizeof(stacks[0]) == STORM_STACKS, "each has its use");
-
-static void paint_stacks(void)
-{
-    for (size_t i = 0; i < STORM_STACKS; i++) {
-        const struct stack *stack = stack_at(stacks[i]);
-        paint_stack(cpu_address(this_cpu(), stack->low), cpu_address(this_cpu(), stack->high));
-    }
-}
-
-static void check_stacks(struct storm *storm)
-{
-    for (size_t i = 0; i < STORM_STACKS; i++) {
-        const struct stack *stack = stack_at(stacks[i]);
-        uint64_t used =
-            paint_used(cpu_address(this_cpu(), stack->low), cpu_address(this_cpu(), stack->high));
-        storm->stacks[i] = (struct stack_use){stack, used};
-        if (used > storm_stack_budget(stack))
-            storm_note(storm, (struct wrong){.what = WRONG_STACK, .stack = stack});
-    }
-}
-
-static void storm_through(struct storm *storm, struct storm_length length)
-{
-    uint32_t kept[TIMER_REGISTER_COUNT];
-    for (size_t i = 0; i < TIMER_REGISTER_COUNT; i++)
-        kept[i] = lapic_read(timer_registers[i]);
+    struct storm *storm = storm_here();
+    cli();
     level_map_pages();
-    paint_stacks();
-    handlers_take();
+    accounts_paint_stacks();
     lapic_write(LAPIC_LVT_TIMER, VECTOR_TIMER); // once for each initial count
     lapic_write(LAPIC_TIMER_DIVIDE, LAPIC_DIVIDE_BY_1);
 
     level_count_steps(storm);
     storm->blows = true;
     raise_timer(storm);
-    blow(storm, length);
+    blow(storm, argument);
     die_down(storm);
 
-    handlers_give_back();
-    check_stacks(storm);
+    timer_stop();
+    apic_eoi_all(); // what had no EOI must not keep the prompt from hearing
+    accounts_check_stacks(storm);
     level_unmap_pages();
-    for (size_t i = 0; i < TIMER_REGISTER_COUNT; i++)
-        lapic_write(timer_registers[i], kept[i]);
+    accounts_check_counts(storm);
+    sti();
+}
+
+static struct storm sum; ///< the CPUs' accounts in one
+
+static void start_accounts(uint64_t seed)
+{
+    uint64_t tsc_per_second = measure_tsc();
+    memset(&sum, 0, sizeof(sum));
+    sum.tsc_per_second = tsc_per_second;
+    for (unsigned number = 0; number < cpu_count; number++) {
+        struct storm *storm = &storms[number];
+        memset(storm, 0, sizeof(*storm));
+        storm->random = seed + number;
+        storm->tsc_per_second = tsc_per_second;
+        storm->traps_before = cpu_at(number)->traps_taken;
+    }
+}
+
+static void storm_everywhere(struct storm_length *length)
+{
+    for (unsigned number = 1; number < cpu_count; number++)
+        call_start(cpu_at(number), storm_through, length);
+    storm_through(length);
+    for (unsigned number = 1; number < cpu_count; number++)
+        call_wait(cpu_at(number));
 }
 
 const struct storm *storm_run(struct storm_length length, uint64_t seed)
 {
-    struct storm *storm = storm_here();
-    memset(storm, 0, sizeof(*storm));
-    storm->random = seed;
-    storm->tsc_per_second = measure_tsc();
+    start_accounts(seed);
+    level_reserve_pages();
     print("# it storms: seed %lu\n", seed);
-    cli();
-    storm->traps_before = this_cpu()->traps_taken;
-    storm->devices[STORM_KEYBOARD] = -trap_count(VECTOR_KEYBOARD);
-    storm->devices[STORM_COM1] = -trap_count(VECTOR_COM1);
+    timer_stop();
+    handlers_take();
+    sum.devices[STORM_KEYBOARD] = -trap_count(VECTOR_KEYBOARD);
+    sum.devices[STORM_COM1] = -trap_count(VECTOR_COM1);
     uint64_t begin = rdtsc();
-    storm_through(storm, length);
-    storm->tsc = rdtsc() - begin;
-    storm->traps = storm_traps(storm);
-    storm->devices[STORM_KEYBOARD] += trap_count(VECTOR_KEYBOARD);
-    storm->devices[STORM_COM1] += trap_count(VECTOR_COM1);
-    sti();
-    check_counts(storm);
-    for (; input_is_pending(); storm->keys++)
+    storm_everywhere(&length);
+    sum.tsc = rdtsc() - begin;
+    sum.traps = all_traps();
+    sum.devices[STORM_KEYBOARD] += trap_count(VECTOR_KEYBOARD);
+    sum.devices[STORM_COM1] += trap_count(VECTOR_COM1);
+    handlers_give_back();
+    timer_start();
+    for (unsigned number = 0; number < cpu_count; number++)
+        accounts_add(&sum, &storms[number]);
+    for (; input_is_pending(); sum.keys++)
         input_get();
-    return storm;
+    return &sum;
 }

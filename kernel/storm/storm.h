@@ -21,6 +21,7 @@ struct wrong {
     } what;
     unsigned vector;
     struct difference difference;
+    unsigned cpu;
     unsigned ring, level;        ///< of the witness
     uint64_t trap, raised, came; ///< trap: how many had come
     const struct stack *stack;
@@ -45,30 +46,32 @@ struct storm {
     uint64_t steps[2]; ///< the single steps of a witness in ring 0, in ring 3
     uint64_t witnesses, traps_before, traps;
     uint64_t tsc, tsc_per_second; ///< how long it has taken
-    unsigned level;               ///< of the next witness: how many are under way
-    unsigned dive;                ///< how many more may start on top of each other
-    unsigned nested, deepest;     ///< traps under way, and the most that ever were
-    uint64_t devices[2];          ///< interrupts from outside, by enum storm_device
-    unsigned keys;                ///< that they brought
-    bool blows;                   ///< whether anything may be raised
-    bool is_nmi_due;              ///< one was sent and has not come yet
+    uint64_t told;                ///< when somebody last heard of it
+    uint64_t shootdowns;
+    unsigned level;           ///< of the next witness: how many are under way
+    unsigned dive;            ///< how many more may start on top of each other
+    unsigned nested, deepest; ///< traps under way, and the most that ever were
+    uint64_t devices[2];      ///< interrupts from outside, by enum storm_device
+    unsigned keys;            ///< that they brought
+    bool blows;               ///< whether anything may be raised
+    bool is_nmi_due;          ///< one was sent and has not come yet
     struct stack_use stacks[STORM_STACKS];
     struct wrong wrong;
 };
 
-/// How long it is to blow: until one of both is reached.
+/// How long it is to blow: until one of both is reached, on all CPUs together.
 struct storm_length {
     uint64_t traps, seconds;
 };
 
-/// Let it storm on this CPU; the same @seed (not 0) raises the same. What is typed meanwhile is
-/// lost.
+/// Let it storm on all CPUs; the same @seed (not 0) raises the same. Called on the first CPU, with
+/// its timer ticking. What is typed meanwhile is lost. Returns the CPUs' accounts in one.
 const struct storm *storm_run(struct storm_length length, uint64_t seed);
 
 /// The storm of the CPU that runs this.
 struct storm *storm_here(void);
 
-/// The traps that have come in @storm.
+/// The traps that have come in @storm, of one CPU.
 uint64_t storm_traps(const struct storm *storm);
 
 /// Keep @wrong if it is the first thing, and let the storm die down.

@@ -73,7 +73,11 @@ def soak(iso: str, traps: int, *options: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("options", [("--icount",), ("--emu", "bochs")], ids=["icount", "bochs"])
+@pytest.mark.parametrize(
+    "options",
+    [("--icount",), ("--cpus", "4"), ("--emu", "bochs")],
+    ids=["icount", "four CPUs", "bochs"],
+)
 def test_a_storm_with_input_from_the_host(options: tuple[str, ...], iso: str) -> None:
     hold(soak(iso, 100000, *options), 100000)
 
@@ -157,7 +161,7 @@ def lose_an_interrupt(storm: Storm) -> Callable[[], None]:
 
 
 def fill_the_stack(storm: Storm) -> Callable[[], None]:
-    storm.stub.run_to(storm.address("handlers_give_back"), storm.stub.registers())
+    storm.stub.run_to(storm.address("accounts_check_stacks"), storm.stub.registers())
     storm.stub.write(CONSTANTS["KERNEL_STACK_LOW"] + 0x100, b"x")
     return lambda: None
 
@@ -192,4 +196,4 @@ def test_it_names_what_is_wrong(
     stub.detach()
     report = machine.wait_for(ANSWER)[1]
     assert [r.name for r in ktap.parse(report) if not r.passed] == [check], report
-    assert re.search(rf"^not ok \d {check}\n# after trap \d+: {said}", report, re.MULTILINE), report
+    assert re.search(rf"^not ok \d {check}\n# on CPU 0, after trap \d+: {said}", report, re.MULTILINE), report
