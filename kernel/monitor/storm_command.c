@@ -30,7 +30,7 @@ static bool parse(char *words, struct storm_length *length, unsigned *seed)
     *seed = SEED;
     if (word[0] && !parse_number(word, UINT_MAX, seed))
         return false;
-    return number > 0 && *seed > 0 && words[0] == '\0';
+    return number > 0 && words[0] == '\0';
 }
 
 void command_storm(char *argument)
@@ -38,7 +38,7 @@ void command_storm(char *argument)
     struct storm_length length;
     unsigned seed;
     if (!parse(argument, &length, &seed)) {
-        print("`storm` takes a number of seconds, or of traps, and a seed, all above 0:\n"
+        print("`storm` takes a number of seconds, or of traps, and a seed:\n"
               "`storm 10`, `storm 1000000 traps`, `storm 10 7`.\n");
         command_failed();
         return;

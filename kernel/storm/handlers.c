@@ -5,7 +5,6 @@
 #include "devices/apic.h"
 #include "storm/level.h"
 #include "storm/raise.h"
-#include "storm/random.h"
 #include "storm/storm.h"
 #include "trap/ring.h"
 #include "trap/tables.h"
@@ -51,7 +50,7 @@ static void on_interrupt(struct regs *regs)
     unsigned vector = regs->vector;
     if (!apic_in_service(vector))
         storm_note(storm, (struct wrong){.what = WRONG_ORIGIN, .vector = vector});
-    bool is_early = random_one_in(&storm->random, ONE_IN_EARLY);
+    bool is_early = random_below(&storm->random, ONE_IN_EARLY) == 0;
     if (is_early)
         end(storm, vector);
     if (vector == VECTOR_TIMER)
@@ -74,7 +73,7 @@ static void on_nmi(struct regs *regs)
 static void on_exception(struct regs *regs)
 {
     struct storm *storm = enter(regs);
-    if (regs->rflags & RFLAGS_IF && random_one_in(&storm->random, ONE_IN_RAISE))
+    if (regs->rflags & RFLAGS_IF && random_below(&storm->random, ONE_IN_RAISE) == 0)
         raise_ipi(storm);
     level_dive(storm, regs);
     leave(storm);

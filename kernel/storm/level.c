@@ -7,7 +7,6 @@
 #include "cpu/x86.h"
 #include "devices/apic.h"
 #include "storm/raise.h"
-#include "storm/random.h"
 #include "trap/stacks.h"
 
 #define LEVELS 32 // more than there is room for on the stack
@@ -21,6 +20,7 @@
 
 #define IPIS_MAX     3 // raised ahead of a witness
 #define TPR_SHIFT    4 // the priority class: SDM vol. 3, figure 10-18
+#define PRIORITIES   16
 #define ONE_IN_STEPS 8 // witnesses is single-stepped
 
 _Static_assert(LEVELS *LEVEL_SIZE == STORM_SIZE, "layout.def has room for the levels");
@@ -91,7 +91,7 @@ bool level_map_touched(uint64_t address, bool is_user)
 /// The page is there, or each of the witness's accesses may be the first.
 static void prepare_touched(struct storm *storm, uint64_t address, bool is_user)
 {
-    if (random_one_in(&storm->random, 2)) {
+    if (random_bool(&storm->random)) {
         level_map_touched(address, is_user);
     } else {
         set_access(address, 0);
@@ -121,17 +121,17 @@ static void run_witness(struct storm *storm, unsigned level, bool is_user, uint6
 void level_run(struct storm *storm)
 {
     unsigned level = storm->level++;
-    bool is_user = random_one_in(&storm->random, 2);
+    bool is_user = random_bool(&storm->random);
     uint64_t rflags = RFLAGS_IF;
-    if (random_one_in(&storm->random, ONE_IN_STEPS)) {
+    if (random_below(&storm->random, ONE_IN_STEPS) == 0) {
         rflags |= RFLAGS_TF;
         storm->raised[VECTOR_DB] += storm->steps[is_user];
     }
     uint32_t priority = lapic_read(LAPIC_TPR);
-    for (uint64_t i = random_next(&storm->random) % (IPIS_MAX + 1); i > 0; i--)
+    for (uint64_t i = random_below(&storm->random, IPIS_MAX + 1); i > 0; i--)
         raise_ipi(storm);
     raise_nmi(storm);
-    lapic_write(LAPIC_TPR, (uint32_t)(random_next(&storm->random) >> 60) << TPR_SHIFT);
+    lapic_write(LAPIC_TPR, (uint32_t)random_below(&storm->random, PRIORITIES) << TPR_SHIFT);
     run_witness(storm, level, is_user, rflags);
     lapic_write(LAPIC_TPR, priority);
     storm->level--;

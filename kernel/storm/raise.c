@@ -3,12 +3,11 @@
 
 #include "cpu/x86.h"
 #include "devices/apic.h"
-#include "storm/random.h"
 #include "trap/trap.h"
 
 // The timer's delay is below a power of two, from 2^6 on: less than a handler takes.
 #define DELAY_SHIFT_LOW   6
-#define DELAY_SHIFT_COUNT 9
+#define DELAY_SHIFT_COUNT 8
 
 bool raise_is_free(unsigned vector)
 {
@@ -17,7 +16,7 @@ bool raise_is_free(unsigned vector)
 
 void raise_ipi(struct storm *storm)
 {
-    unsigned vector = (unsigned)(random_next(&storm->random) >> 32) % VECTOR_COUNT;
+    unsigned vector = (unsigned)random_below(&storm->random, VECTOR_COUNT);
     if (!storm->blows || !raise_is_free(vector))
         return;
     storm->raised[vector]++;
@@ -39,8 +38,8 @@ void raise_timer(struct storm *storm)
 {
     if (!storm->blows)
         return;
-    unsigned shift = DELAY_SHIFT_LOW + random_next(&storm->random) % DELAY_SHIFT_COUNT;
-    uint32_t delay = (uint32_t)random_next(&storm->random) & ((1u << shift) - 1);
+    unsigned shift = DELAY_SHIFT_LOW + (unsigned)random_below(&storm->random, DELAY_SHIFT_COUNT);
+    uint32_t delay = (uint32_t)random_below(&storm->random, 1ul << shift);
     storm->raised[VECTOR_TIMER]++;
     lapic_write(LAPIC_TIMER_INITIAL_COUNT, delay + 1);
 }

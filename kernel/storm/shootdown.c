@@ -3,7 +3,6 @@
 
 #include "cpu/x86.h"
 #include "devices/shootdown.h"
-#include "storm/random.h"
 
 #define ONE_IN 16 // times that it could
 
@@ -13,7 +12,7 @@ static void forget_nothing(void)
 
 void raise_shootdown(struct storm *storm)
 {
-    if (cpu_count == 1 || !random_one_in(&storm->random, ONE_IN))
+    if (cpu_count == 1 || random_below(&storm->random, ONE_IN) != 0)
         return;
     storm->dive = 0; // nothing may nest but on top of a witness
     sti();

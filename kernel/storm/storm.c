@@ -15,11 +15,10 @@
 #include "storm/handlers.h"
 #include "storm/level.h"
 #include "storm/raise.h"
-#include "storm/random.h"
 #include "trap/stacks.h"
 #include "trap/trap.h"
 
-#define DIVE_MAX          40 // more than there is room for
+#define DIVES             32 // as many depths: more than there is room for
 #define CALIBRATION_TICKS 5
 #define TOLD_SECONDS      2   // between two words on how far it is
 #define LAPIC_DIVIDE_BY_1 0xB // SDM vol. 3, figure 10-10
@@ -99,7 +98,7 @@ static void blow(struct storm *storm, const struct storm_length *length)
     uint64_t end = length->seconds ? rdtsc() + length->seconds * storm->tsc_per_second : UINT64_MAX;
     storm->told = rdtsc();
     while (!any_wrong() && all_traps() < length->traps && rdtsc() < end) {
-        storm->dive = (unsigned)(random_next(&storm->random) % DIVE_MAX);
+        storm->dive = (unsigned)random_below(&storm->random, DIVES);
         level_run(storm);
         unsigned vector = highest(LAPIC_ISR); // no handler is under way
         if (vector)
@@ -162,7 +161,7 @@ static void start_accounts(uint64_t seed)
     for (unsigned number = 0; number < cpu_count; number++) {
         struct storm *storm = &storms[number];
         memset(storm, 0, sizeof(*storm));
-        storm->random = seed + number;
+        storm->random = random_from(seed + number);
         storm->tsc_per_second = tsc_per_second;
         storm->traps_before = cpu_at(number)->traps_taken;
     }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/random.h"
 #include "storm/witness.h"
 #include "trap/stacks.h"
 #include "trap/vectors.h"
@@ -39,7 +40,7 @@ enum storm_device { STORM_KEYBOARD, STORM_COM1 };
 
 /// What is known of one CPU's storm.
 struct storm {
-    uint64_t random;
+    struct random random;
     uint64_t raised[VECTOR_COUNT]; ///< by us, so that each must come
     uint64_t merged[VECTOR_COUNT]; ///< of those: into one that was pending already
     uint64_t came[VECTOR_COUNT];
@@ -64,7 +65,7 @@ struct storm_length {
     uint64_t traps, seconds;
 };
 
-/// Let it storm on all CPUs; the same @seed (not 0) raises the same. Called on the first CPU, with
+/// Let it storm on all CPUs; the same @seed raises the same. Called on the first CPU, with
 /// its timer ticking. What is typed meanwhile is lost. Returns the CPUs' accounts in one.
 const struct storm *storm_run(struct storm_length length, uint64_t seed);
 

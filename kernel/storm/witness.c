@@ -3,7 +3,6 @@
 
 #include "cpu/cpu.h"
 #include "cpu/x86.h"
-#include "storm/random.h"
 #include "trap/entry.h"
 #include "trap/stacks.h"
 #include "trap/tables.h"
@@ -40,7 +39,7 @@ static size_t vector_words(void)
     return cpu_has(FEATURE_AVX) ? 4 : 2;
 }
 
-void witness_fill(struct witness *witness, uint64_t *random, uint64_t touched, uint64_t rflags)
+void witness_fill(struct witness *witness, struct random *random, uint64_t touched, uint64_t rflags)
 {
     struct state *due = &witness->due;
     for (uint64_t *word = &due->regs.r15; word <= &due->regs.rax; word++)

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/random.h"
 #include "trap/regs.h"
 
 #define NOTE(text)
@@ -39,9 +40,10 @@ struct difference {
     uint64_t seen, due;
 };
 
-/// Give every register of @witness a value out of *random. RBX is to be the address @touched, and
+/// Give every register of @witness a random value. RBX is to be the address @touched, and
 /// @rflags is set as well.
-void witness_fill(struct witness *witness, uint64_t *random, uint64_t touched, uint64_t rflags);
+void witness_fill(struct witness *witness, struct random *random, uint64_t touched,
+                  uint64_t rflags);
 
 /// Run @witness in ring 0, on the stack in use. Needs IF clear, and comes back so.
 void witness_run(struct witness *witness);

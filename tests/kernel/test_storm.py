@@ -97,14 +97,13 @@ def test_the_witness_has_seen_them_all(machine: Qemu) -> None:
     table = rows(report)
     for source, vector in VECTORS.items():
         assert table[source][2] == seen.pop(vector), source
-    ticks = seen.pop(TIMER) - table["LAPIC timer"][2]
-    assert 0 < ticks < 100, "ahead of the storm and behind it the timer ticks as ever"
+    assert table["LAPIC timer"][2] < seen.pop(TIMER), "it also ticks ahead of the storm"
     del seen[COM1]
     assert table["self-IPI"][2] == seen.total()
 
 
 def test_its_words(machine: Qemu) -> None:
-    for words in ("0", "5 traps of", "5 0", "x", "5 traps 7 8", "traps"):
+    for words in ("0", "5 traps of", "x", "5 traps 7 8", "traps"):
         assert machine.ask(f"storm {words}").startswith("`storm` takes a number of seconds")
     assert "seed 9\n" in machine.ask("storm 100 traps 9")
 
