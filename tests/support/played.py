@@ -11,7 +11,8 @@ Json = dict[str, Any]
 CHUNK = 200  # steps that are read at once
 
 # Goes on by the arrow key and reads the page before each step: [registers, slots, the address that
-# RSP is marked at, the step's words, file and line, the line's text].
+# RSP is marked at, the step's words, file and line, the line's text]. The page is hidden meanwhile:
+# to lay it out takes ten times as long as all else, and only text is read.
 READ = """
 const text = (element) => element?.textContent ?? null;
 const read = () => {
@@ -29,10 +30,12 @@ const read = () => {
     return [registers, slots, ...others.map((selector) => text(document.querySelector(selector)))];
 };
 const states = [];
+document.body.style.display = 'none';
 for (let k = 0; k < arguments[0]; k++) {
     states.push(read());
     document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowRight', bubbles: true }));
 }
+document.body.style.display = '';
 return states;
 """
 
