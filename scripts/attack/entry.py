@@ -7,6 +7,8 @@ import re
 REGISTER = re.compile(r"\b(R[A-Z0-9]{1,2}) *=([0-9a-f]{16})")
 NAMED = re.compile(r"^(CS|RFLAGS|RSP) +0x([0-9a-f]+)", re.MULTILINE)
 
+END = re.compile(r"ends with|KERNEL PANIC")
+
 TEXT = """\
 ; Found by `make hostile`, seed {seed}, program {number}: {failure}.
 ; It started with CS {CS:#x}. Write what the manuals say of its trap into the last line.
@@ -23,7 +25,7 @@ expect  GP, anywhere, abandon
 
 def entry(seed: int, number: int, code: bytes, failure: str, text: str) -> str:
     """Return the file for @code, which ends in @failure; in @text the kernel says what it starts with."""
-    start = text[text.index("starts with") :].partition("ends with")[0]
+    start = END.split(text[text.index("starts with") :])[0]
     named = {name: int(value, 16) for name, value in NAMED.findall(start)}
     values = {name.lower(): int(value, 16) for name, value in REGISTER.findall(start)}
     values["rsp"] = named["RSP"]

@@ -4,6 +4,7 @@ the same traps. What the kernel must not let through is found."""
 from __future__ import annotations
 
 import re
+import subprocess
 from collections import Counter
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from attack.entry import entry
 from attack.shrink import shrink
 from attack.target import Answer, Target, code_of
-from conftest import BUILD, Start
+from conftest import BUILD, ROOT, Start
 from gdbstub import GdbStub
 from qemu import Qemu
 from elf.symbols import Symbol
@@ -130,8 +131,15 @@ def test_a_failure_is_brought_down_to_its_shortest_code() -> None:
 
 
 def test_it_is_written_as_an_entry_of_the_catalogue(machine: Qemu, tmp_path: Path) -> None:
-    text = machine.ask(f"hostile 1 {SEED} 7")
-    written = entry(SEED, 7, b"\x0f\x0b", "hang", text)
+    text = machine.ask(f"hostile 1 {SEED} 7").partition("ends with")[0]
+    panic = "\nKERNEL PANIC: Page Fault\nCS      0x0008\nRAX=0123456789abcdef\n"
+    written = entry(SEED, 7, b"\x0f\x0b", "hang", text + panic)
+    assert "0x123456789abcdef" not in written
+    source = tmp_path / "hostile.asm"
+    source.write_text(written)
+    include = [f"-I{ROOT / path}/" for path in ("kernel", "asm", "tests/faults")]
+    command = ["nasm", "-f", "elf64", *include, "-o", str(tmp_path / "hostile.o"), str(source)]
+    subprocess.run(command, check=True)
     assert f'fault   3, "hostile-{SEED}-7"' in written and "db      0x0f, 0x0b\n" in written
     registers = re.findall(r"^ +mov +(\w+), 0x", written, re.MULTILINE)
     assert len(registers) == 16 and {"rax", "r15", "rsp"} <= set(registers)
