@@ -15,6 +15,7 @@ from qemu import Qemu
 from elf import symbols
 
 LIMIT = 60  # seconds without a word
+LIMIT_ALONE = 10  # of one program
 
 FINDING = re.compile(r"^hostile: finding program=(\d+) (.*)", re.MULTILINE)
 TOTAL = re.compile(r"^hostile: programs=(\d+) seed=\d+ first=\d+ findings=\d+", re.MULTILINE)
@@ -107,11 +108,11 @@ class Target:
         or behind ~ mutations of it."""
         machine = self._at_prompt()
         start = len(machine.text)
-        end = ""
+        end, limit = "", LIMIT if count > 1 else LIMIT_ALONE
         machine.type(f"hostile {count} {seed} {first} {code}")
         try:
-            machine.wait_for("\n", LIMIT)
-            while (said := machine.wait_for(WORD, LIMIT).group()) not in (PROMPT, HALTED):
+            machine.wait_for("\n", limit)
+            while (said := machine.wait_for(WORD, limit).group()) not in (PROMPT, HALTED):
                 pass
             end = "panic" if said == HALTED else ""
         except AssertionError as error:
