@@ -68,7 +68,7 @@ class Pace:
 
 # For a person: a second is a second, and an idle guest leaves the host's CPU alone.
 REAL_TIME = Pace(50_000_000, "slowdown")
-# For tests: few instructions for the time in which devices make the guest wait.
+# For tests and scripts: few instructions for the time in which devices make the guest wait.
 FAST = Pace(10_000_000, "none")
 
 

@@ -161,7 +161,13 @@ class Bochs:
     """The serial line on a pseudo-terminal. What the process prints is only kept for errors."""
 
     def __init__(
-        self, iso: str, cpu: str, display: str | None, directory: str, cpus: int = 1
+        self,
+        iso: str,
+        cpu: str,
+        pace: bochs.Pace,
+        display: str | None,
+        directory: str,
+        cpus: int = 1,
     ) -> None:
         _check_there(bochs.EMULATOR, "bochs")
         if not os.path.exists(iso):
@@ -171,7 +177,7 @@ class Bochs:
         tty.setraw(self._theirs)
         serial = os.ttyname(self._theirs)
         command = bochs.bochs_command(
-            iso, directory, serial, bochs.REAL_TIME, cpu=cpu, cpus=cpus, display=display
+            iso, directory, serial, pace, cpu=cpu, cpus=cpus, display=display
         )
         ends = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE}
         ends["stderr"] = subprocess.STDOUT
