@@ -115,6 +115,7 @@ class Played:
 @pytest.mark.parametrize("firmware", EVERY, ids=str)
 def test_the_local_apic_comes_into_xapic_mode(firmware: Firmware, call: Caller) -> None:
     played, there = Played(firmware), places(call)
+    call("tables_open")  # as they are at boot
     end, panic = call.begin("apic_init"), call.symbols["panic"].address
     with call.stub.breakpoints([*there, end, panic]):
         while (state := call.stub.run())["rip"] in there:

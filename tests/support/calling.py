@@ -37,9 +37,12 @@ class Caller:
 
     def __call__(self, function: str, *arguments: int) -> int:
         """Return what @function returns."""
-        result = self.stub.run_to(self.begin(function, *arguments))["rax"]
+        back, panic = self.begin(function, *arguments), self.symbols["panic"].address
+        with self.stub.breakpoints([back, panic]):
+            state = self.stub.run()
+        assert state["rip"] == back, f"{function}{arguments} panics"
         self.end()
-        return result
+        return state["rax"]
 
     def read(self, address: int, size: int = 8) -> int:
         """Return the number of @size bytes at @address."""
