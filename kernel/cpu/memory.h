@@ -5,7 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define POOL_SIZE (4ul << 20)
+// It must hold the regions of CPU_LIMIT CPUs, and the pages of a storm on each.
+#define POOL_SIZE (12ul << 20)
 
 /// Take the pool. Panics in words if the machine has too little memory.
 void memory_init(void);
