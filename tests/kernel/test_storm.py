@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import ktap
 import pytest
 
-from conftest import ROOT
+from conftest import BUILD, ROOT
 from elf.symbols import Symbol
 from gdbstub import GdbStub
 from guest import ANSWER
@@ -62,6 +62,9 @@ def hold(report: str, traps: int) -> None:
     assert table["self-IPI"][1] > 0
     size, used, budget = table["kernel stack"]
     assert size / 2 < used <= budget, "it has not nested as deep as it could"
+    text = (BUILD / "stack-budget.txt").read_text()
+    computed = re.search(r"^a storm: (\d+) bytes of (\d+)$", text, re.MULTILINE)
+    assert used <= int(computed[1]) and budget == int(computed[2])
     nested, witnesses = map(int, re.search(r"(\d+) nested, (\d+) witnesses", report).groups())
     assert nested > 20 and witnesses == table["#BP breakpoint"][2]
 

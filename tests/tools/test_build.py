@@ -84,6 +84,12 @@ def tree() -> Iterator[Tree]:
             r"error: KERNEL stack: \d+ bytes of 24576\n.*\n  4 times \d+ bytes: .* > backtrace",
         ),
         (
+            "kernel/report/backtrace.c",
+            "void backtrace(",
+            "char deep[512]; peek(deep, rip, 512);",
+            r"error: a trap: \d+ bytes of 1792\n  1 times \d+ bytes: .* > backtrace",
+        ),
+        (
             "kernel/console/console.c",
             "void console_write(",
             'if (length == 77) print("%s", text);',
