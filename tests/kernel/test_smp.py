@@ -1,5 +1,5 @@
-"""Several CPUs: each with a region, tables and stacks of its own. QEMU, which runs each in a thread of its
-own, and Bochs are the witnesses."""
+"""Several CPUs: each with a region, tables and stacks of its own. QEMU, which runs each in a thread,
+and Bochs are the witnesses."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ import ktap
 from bochs import Bochs
 from conftest import NO_SCREEN, Start, stopped_at_prompt
 from manuals import CONSTANTS
-from qemu import Qemu
+from elf.symbols import Symbol
 from guest import PROMPT
+from qemu import Qemu
 
 CPUS = 4
 ROUNDS = 20  # without a lock the first is enough
@@ -31,11 +32,15 @@ STACKS = {TSS_RSP0: "KERNEL_STACK_HIGH", TSS_IST1: "DF_STACK_HIGH", TSS_IST2: "M
 
 MASKED = 1 << 16  # SDM vol. 3, figure 10-8
 
-LINE = re.compile(r"CPU (\d+): APIC ID \d+, region 0x([0-9a-f]{16}), \d+ traps(?:; the monitor runs here)?")
+LINE = re.compile(
+    r"CPU (\d+): APIC ID \d+, region 0x([0-9a-f]{16}), \d+ traps(?:; the monitor runs here)?"
+)
 TRIAL = "CPU {} changes a page: {} of the {} others read the old one, 0 behind the shootdown"
 
 PANIC = re.compile(r"KERNEL PANIC(?s:.*)\nSystem Halted\.\n")
-OTHER = re.compile(r"^  CPU (\d+)  RIP=(\w{16}) RSP=(\w{16})\n         in (\S+?)(?:\+0x\w+)?\n", re.MULTILINE)
+OTHER = re.compile(
+    r"^  CPU (\d+)  RIP=(\w{16}) RSP=(\w{16})\n         in (\S+?)(?:\+0x\w+)?\n", re.MULTILINE
+)
 MACHINE_CHECK = "mce {} 1 0xbd00000000000000 0x5 0x12345000 0x8c"
 
 
@@ -136,9 +141,10 @@ def test_the_catalogue_on_another_cpu(iso: str) -> None:
 def others(report: str) -> dict[int, tuple[int, int, str]]:
     """What a panic tells of the other CPUs: RIP, RSP and the function."""
     section = report[report.index("\nOther CPUs\n") :]
-    found = [(int(n), (int(rip, 16), int(rsp, 16), name)) for n, rip, rsp, name in OTHER.findall(section)]
-    assert len(found) == len(dict(found))
-    return dict(found)
+    rows = OTHER.findall(section)
+    found = {int(n): (int(rip, 16), int(rsp, 16), name) for n, rip, rsp, name in rows}
+    assert len(found) == len(rows)
+    return found
 
 
 def test_a_panic_stops_the_others(at_prompt: Start) -> None:
@@ -157,8 +163,8 @@ def test_a_panic_stops_the_others(at_prompt: Start) -> None:
 
 @pytest.mark.parametrize("_", range(3))
 def test_all_panic_at_once(_: int, at_prompt: Start) -> None:
-    """A machine check comes to every CPU: one reports, and the others are in its report, those, too,
-    that the NMI of the first did not get through to because they had just panicked."""
+    """A machine check comes to every CPU: one reports, and the others are in its report, also those
+    that its NMI did not get through to because they had just panicked."""
     with at_prompt("four CPUs") as machine:
         machine.qmp("stop")
         for number in range(CPUS):
@@ -185,12 +191,25 @@ def test_a_cpu_that_does_not_answer(
     assert others(report).keys() == {1, 2}
 
 
+def test_a_panic_waits_for_no_lock(
+    iso: str, state: Callable[[str], str], tmp_path: Path, symbols: dict[str, Symbol]
+) -> None:
+    """Another CPU is in the middle of a line, and never ends it."""
+    with stopped_at_prompt(iso, state, "four CPUs", tmp_path) as (machine, stub):
+        stub.write(symbols["speaker"].address, struct.pack("<Q", BASE + 3 * SIZE))
+        stub.detach()
+        machine.hmp(MACHINE_CHECK.format(0))
+        report = machine.wait_for(PANIC).group()
+    assert others(report).keys() == {1, 2, 3}
+
+
 def test_bochs_has_them_too(iso: str) -> None:
     with Bochs(iso, cpus=2) as machine:
         machine.wait_for(PROMPT)
         assert told(machine.ask("cpus")) == expected(2)
         assert machine.ask("tlb").count(" 0 behind the shootdown\n") == 2
-        assert "result: name=df-stack-overflow pass\n" in machine.ask("raise df-stack-overflow on 1")
+        answer = machine.ask("raise df-stack-overflow on 1")
+        assert "result: name=df-stack-overflow pass\n" in answer
         machine.type("panic on 1")
         report = machine.wait_for(PANIC).group()
     assert others(report).keys() == {0}
