@@ -26,11 +26,12 @@ class Report:
     vectors: list[int] = field(default_factory=list)
 
     def rules(self, *severities: str) -> set[str]:
-        """The names of the rules broken, of these severities or of all."""
+        """The names of the rules broken, of these severities or of all, but for what is allowed."""
         return {
             finding["rule"]
             for finding in self.findings
             if finding["severity"] in (severities or ("ERROR", "ABI", "LATENT"))
+            and not finding["allowed"]
         }
 
     def finding(self, rule: str) -> dict:
