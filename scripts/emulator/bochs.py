@@ -101,8 +101,8 @@ def bochs_command(
 ) -> list[str]:
     """Write the configuration into @directory and return the command that starts Bochs on @iso.
 
-    @serial is the terminal that COM1 is, @cpu one of cpu_models(), @cpus how many there are. With @witness the log has every
-    delivery of the CPU.
+    @serial is the terminal that COM1 is, @cpu one of cpu_models(), @cpus how many there
+    are. With @witness the log has every delivery of the CPU.
     """
     log = log_path(directory)
     configuration = os.path.join(directory, "bochsrc")

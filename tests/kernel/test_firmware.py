@@ -176,7 +176,7 @@ def local_apic(address: int) -> Callable[[AtStart], None]:
 
 
 def another_cpu(id_: int) -> Callable[[AtStart], None]:
-    """List a CPU with APIC ID @id_, in the place of the last two source overrides of QEMU's five."""
+    """List a CPU with APIC ID @id_, in the place of the last two of QEMU's five overrides."""
 
     def damage(start: AtStart) -> None:
         madt = start.table(b"APIC")

@@ -1,5 +1,5 @@
-"""Several CPUs: each with a region, tables and stacks of its own. QEMU, which runs each in a thread,
-and Bochs are the witnesses."""
+"""Several CPUs: each with a region, tables and stacks of its own. Witnesses are QEMU, which runs
+each in a thread, and Bochs."""
 
 from __future__ import annotations
 

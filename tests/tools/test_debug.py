@@ -176,9 +176,10 @@ def test_tell_types_at_the_prompt(debug: Debug) -> None:
 
 
 def test_each_cpu_is_a_thread(debug: Debug) -> None:
-    """A fault on the second: its thread is the one that stops, and the commands are about it."""
+    """A fault on the second: its thread is the one that stops, and the commands are about it. The
+    prompt is the first one's, whichever is selected."""
     commands = "tell cpus", "raise gp-user-cli on 1", "thread", "stepi", "frame-picture", "traps 1"
-    again = "info threads", "thread 1", "traps 1", "thread 2", "tell cpus"  # the prompt is the first's
+    again = "info threads", "thread 1", "traps 1", "thread 2", "tell cpus"
     text = debug("\n".join((*commands, *again)), "--cpus", "2").stdout
     assert "Current thread is 2 " in text
     assert "RSP when it came; the CPU took the kernel stack" in text
