@@ -54,6 +54,18 @@ def test_qemu_tells_the_blocks_of_the_kernel_that_were_reached(
     assert {"trap_entry", "trap_entry_code", "isr_2_NMI", "on_tick", "fix_up"} <= reached
 
 
+def test_the_watchdog_ends_with_them(machine: Qemu) -> None:
+    """The timer ticks on, and no NMI comes any more."""
+
+    def nmis() -> str:
+        return re.search(r"^ +2 +NMI .* (\d+) +Non-Maskable", machine.ask("vectors"), re.MULTILINE)[1]
+
+    machine.ask("hostile 100")
+    before = nmis()
+    assert "result: name=irq-timer pass\n" in machine.ask("raise irq-timer")
+    assert nmis() == before
+
+
 def test_the_log_has_the_same_traps(at_prompt: Start) -> None:
     """Three for each program: of the witness, its own, and of the witness again."""
     with at_prompt() as machine:
