@@ -102,7 +102,6 @@ def test_they_are_set_up_from_any_state(traced: Traced) -> None:
     assert (VECTOR, 0) in pins(machine)
     call("tables_open")  # as they are at boot
     machine.forget()
-    call("tables_open")
     call("apic_init")
 
     assert pins(machine) == [(MASKED, 0)] * PINS
