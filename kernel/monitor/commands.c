@@ -2,6 +2,7 @@
 #include "monitor/commands.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "devices/power.h"
 #include "lib/print.h"
@@ -64,17 +65,18 @@ bool parse_number(const char *text, unsigned limit, unsigned *number)
         base = 16;
         text += 2;
     }
-    *number = 0;
     if (*text == '\0')
         return false;
+    uint64_t value = 0; // wider than the limit, which is tested behind each digit
     for (; *text; text++) {
         unsigned digit = digit_value(*text);
         if (digit >= base)
             return false;
-        *number = *number * base + digit;
-        if (*number >= limit)
+        value = value * base + digit;
+        if (value >= limit)
             return false;
     }
+    *number = (unsigned)value;
     return true;
 }
 

@@ -24,7 +24,8 @@ expect  GP, anywhere, abandon
 
 
 def entry(seed: int, number: int, code: bytes, failure: str, text: str) -> str:
-    """Return the file for @code, which ends in @failure; in @text the kernel says what it starts with."""
+    """Return the file for @code, which ends in @failure; in @text the kernel says what it starts
+    with."""
     start = END.split(text[text.index("starts with") :])[0]
     named = {name: int(value, 16) for name, value in NAMED.findall(start)}
     values = {name.lower(): int(value, 16) for name, value in REGISTER.findall(start)}

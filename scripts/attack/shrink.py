@@ -8,8 +8,8 @@ NOP = 0x90
 
 
 def shrink(code: bytes, still: Callable[[bytes], bool]) -> bytes:
-    """Return the shortest code found that @still does what @code does: without pieces of it, large ones
-    first, then with NOPs in the place of bytes. Zeller, Hildebrandt: Simplifying and Isolating
+    """Return the shortest code found that @still does what @code does: without pieces of it, large
+    ones first, then with NOPs in the place of bytes. Zeller, Hildebrandt: Simplifying and Isolating
     Failure-Inducing Input, 2002."""
     size = len(code) // 2
     while size > 0:

@@ -1,5 +1,5 @@
-"""A kernel that hostile programs are run on, in QEMU or in Bochs: a new one whenever a program has ended
-it. QEMU tells which blocks of the kernel it has translated, each when it is first reached."""
+"""A kernel that hostile programs are run on, in QEMU or in Bochs: a new one whenever a program has
+ended it. QEMU tells which blocks of the kernel it has translated, each when it is first reached."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from guest import PROMPT, Guest
 from qemu import Qemu
 from elf import symbols
 
+NUMBER_LIMIT = 10**9  # seeds and programs' numbers are below: kernel/monitor/hostile_command.c
 LIMIT = 60  # seconds without a word
 LIMIT_ALONE = 10  # of one program
 
@@ -104,8 +105,8 @@ class Target:
         return self._machine
 
     def run(self, count: int, seed: int, first: int, code: str = "") -> Answer:
-        """Run @count programs of @seed from number @first on. With @code in hexadecimal that is theirs,
-        or behind ~ mutations of it."""
+        """Run @count programs of @seed from number @first on. With @code in hexadecimal that is
+        theirs, or behind ~ mutations of it."""
         machine = self._at_prompt()
         start = len(machine.text)
         end, limit = "", LIMIT if count > 1 else LIMIT_ALONE
@@ -118,6 +119,9 @@ class Target:
         except AssertionError as error:
             end = "hang" if "timeout" in str(error) else self._why()
         text = machine.text[start:]
+        total = TOTAL.search(text)
+        if not end and (total is None or int(total[1]) != count):
+            raise RuntimeError(f"the kernel has not run {count} programs:\n{text}")
         new = self._reached() - self.blocks
         self.blocks |= new
         if end:

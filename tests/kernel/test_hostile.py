@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 
 from attack.entry import entry
 from attack.shrink import shrink
-from attack.target import Answer, Target, code_of
+from attack.target import NUMBER_LIMIT, Answer, Target, code_of
 from conftest import BUILD, ROOT, Start
 from gdbstub import GdbStub
 from qemu import Qemu
@@ -91,9 +92,34 @@ def test_a_program_is_known_by_its_number(machine: Qemu) -> None:
     assert len(code_of(mutated)) == len(code_of(once)) and code_of(mutated) != code_of(once)
 
 
-@pytest.mark.parametrize("wrong", ["", "x", "1 x", "1 1 x", "1 1 1 0", "1 1 1 zz", "1 1 1 " + "90" * 49])
+@pytest.mark.parametrize(
+    "wrong",
+    ["", "x", "4294967301", "1 x", "1 1 x", "1 1 1 0", "1 1 1 zz", "1 1 1 " + "90" * 49],
+)
 def test_a_wrong_word_is_refused(machine: Qemu, wrong: str) -> None:
     assert machine.ask(f"hostile {wrong}").startswith("`hostile` takes how many programs")
+
+
+@pytest.mark.parametrize(
+    "wrong, said",
+    [
+        (("--seed", "2000000000"), "below 1000000000, not '2000000000'"),
+        (("--first", "-1"), "below 1000000000, not '-1'"),
+        (("--programs", "0"), "there is nothing to run"),
+        (("--first", "999999999", "--programs", "2"), "no program has a number from 1000000000 on"),
+    ],
+)
+def test_what_the_kernel_would_refuse_ends_the_campaign_at_once(
+    wrong: tuple[str, ...], said: str
+) -> None:
+    command = [sys.executable, str(ROOT / "scripts" / "hostile"), *wrong, str(BUILD)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and said in done.stderr, done.stdout + done.stderr
+
+
+def test_programs_that_did_not_run_are_no_answer() -> None:
+    with Target(BUILD, "qemu") as target, pytest.raises(RuntimeError, match="not run 5 programs"):
+        target.run(5, NUMBER_LIMIT, 0)
 
 
 XOR_R12D = bytes.fromhex("4531e4")
