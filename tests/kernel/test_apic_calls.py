@@ -35,6 +35,7 @@ KEYBOARD_IRQ = 1
 INDEX, WINDOW, REDIRECTIONS, PINS = 0x00, 0x10, 0x10, 24  # 82093AA datasheet, 3.1 and 3.2
 ACTIVE_LOW, LEVEL = 1 << 13, 1 << 15  # 3.2.4
 
+IO_APIC_ADDRESS = 0xFEC00000
 IO_APIC = struct.Struct("<QII")  # kernel/devices/apic.c: its registers, gsi_base, pin_count
 ISA_INTERRUPT = struct.Struct("<IHxx")  # kernel/devices/madt.h: gsi, flags
 ISA_INTERRUPTS = 8 + 8 * 16 + 8  # their place in struct madt
@@ -99,7 +100,9 @@ def test_they_are_set_up_from_any_state(traced: Traced) -> None:
         call("lapic_write", register, value)
     for irq in range(16):
         call("apic_route", irq, VECTOR)
-    assert (VECTOR, 0) in pins(machine)
+    call.stub.write(interrupt_of(call, 0), ISA_INTERRUPT.pack(0, 0))  # to a pin that has no other
+    call("apic_route", 0, VECTOR)
+    assert [low for low, _ in pins(machine)[:3]] == [VECTOR] * 3
     call("tables_open")  # as they are at boot
     machine.forget()
     call("apic_init")
@@ -111,6 +114,32 @@ def test_they_are_set_up_from_any_state(traced: Traced) -> None:
     assert written(log, ESR) == [0, 0]  # SDM vol. 3, 10.5.3: the second one clears it
     assert written(log, TPR) == [0]  # the GDB stub has put it back before, by way of CR8
     assert max(selected(log)) == REDIRECTIONS + 2 * (PINS - 1)
+
+
+@pytest.mark.parametrize(
+    "version, pin_count",
+    [(None, 0), (0, 0), (0xFFFFFFFF, 0), (1 << 24, 1), (0xFF170011, 24), (0xFF0011, 256)],
+)
+def test_an_io_apic_is_one_that_answers(
+    version: int | None, pin_count: int, call: Caller
+) -> None:
+    """Where no device is, all bits are 0, or all are 1, or no page can be there: None. Here memory
+    answers."""
+    call.stub.write(call.scratch, struct.pack("<5I", 0, 0, 0, 0, version or 0))
+    call("tables_open")
+    mapped, panic = (call.symbols[name].address for name in ("paging_map_physical", "panic"))
+    call.begin("apic_init")
+    while (state := call.stub.run_to(mapped, call.stub.registers()))["rdi"] != IO_APIC_ADDRESS:
+        pass
+    state = call.stub.run_to(call.read(state["rsp"]))
+    state.values["rax"] = 0 if version is None else call.scratch
+    call.stub.set_registers(state)
+    with call.stub.breakpoints([mapped, panic]):
+        state = call.stub.run()
+    assert state["rip"] == (mapped if pin_count else panic)
+    if pin_count:
+        added = call.stub.read(call.symbols["io_apics"].address + IO_APIC.size, IO_APIC.size)
+        assert IO_APIC.unpack(added) == (call.scratch, 0, pin_count)
 
 
 def test_an_nmi_has_its_handler_before_it_can_come(call: Caller) -> None:
@@ -250,6 +279,22 @@ def test_polarity_and_trigger_are_the_madts(call: Caller) -> None:
         call("apic_route", KEYBOARD_IRQ, VECTOR)
         due = VECTOR | (flags & 3 == 3) * ACTIVE_LOW | (flags >> 2 == 3) * LEVEL
         assert call.read(call.scratch + WINDOW, 4) == due
+
+
+def test_the_destination_is_the_id_alone(call: Caller) -> None:
+    """Without the bits beside it, which are reserved. The window has it before the pin opens."""
+    plain = Plain(call)
+    plain[ID] = ANOTHER_ID << 24 | 0xFFFF
+    registers = call.scratch + LAPIC_SIZE
+    call.stub.write(call.symbols["io_apics"].address, IO_APIC.pack(registers, 0, PINS))
+    call.stub.write(registers, bytes(WINDOW + 4))
+    call.begin("apic_route", KEYBOARD_IRQ, VECTOR)
+    state = call.stub.registers()
+    for _ in range(STEPS):
+        if destination := call.read(registers + WINDOW, 4):
+            break
+        state = call.stub.step(state)
+    assert destination == ANOTHER_ID << 24
 
 
 def test_each_interrupt_goes_to_the_io_apic_that_has_it(call: Caller) -> None:

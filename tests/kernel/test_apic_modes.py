@@ -112,15 +112,32 @@ class Played:
             self._registers[IA32_APIC_BASE] = base
 
 
-@pytest.mark.parametrize("firmware", EVERY, ids=str)
-def test_the_local_apic_comes_into_xapic_mode(firmware: Firmware, call: Caller) -> None:
-    played, there = Played(firmware), places(call)
-    call("tables_open")  # as they are at boot
-    end, panic = call.begin("apic_init"), call.symbols["panic"].address
+def play(played: Played, call: Caller, function: str, *arguments: int) -> Registers:
+    """Call @function on that CPU, to its end or to a panic. Return the state there."""
+    there, panic = places(call), call.symbols["panic"].address
+    end = call.begin(function, *arguments)
     with call.stub.breakpoints([*there, end, panic]):
         while (state := call.stub.run())["rip"] in there:
             played.execute(there[state["rip"]], state)
             call.stub.set_registers(state)
+    return state
+
+
+@pytest.mark.parametrize("firmware", EVERY, ids=str)
+def test_the_local_apic_comes_into_xapic_mode(firmware: Firmware, call: Caller) -> None:
+    played = Played(firmware)
+    call("tables_open")  # as they are at boot
+    state = play(played, call, "apic_init")
     assert tuple(played.writes) == firmware.writes
-    said = call.stub.read(state["rdi"], 80).decode() if state["rip"] == panic else ""
+    is_panic = state["rip"] == call.symbols["panic"].address
+    said = call.stub.read(state["rdi"], 80).decode() if is_panic else ""
     assert firmware.panic in said and bool(firmware.panic) == bool(said)
+
+
+@pytest.mark.parametrize("bit", [0, BSP])
+def test_x2apic_mode_is_left_by_nothing_else(bit: int, call: Caller) -> None:
+    """Not on the way from that mode to itself."""
+    played = Played(x2apic("x2apic", None, None))
+    base = (HERE | BSP | EN | EXTD) ^ bit
+    play(played, call, "apic_set_base", base)
+    assert played.writes == ([base] if bit else [])

@@ -5,6 +5,9 @@ from __future__ import annotations
 import struct
 from collections import Counter
 
+import pytest
+
+from calling import Caller
 from elf.symbols import Symbol
 from gdbstub import GdbStub
 from intlog import Record
@@ -60,3 +63,13 @@ def test_they_are_those_that_came(
     new = [after - earlier for earlier, after in zip(before, counts(stub))]
     assert new == [by_vector[vector] for vector in range(256)] + [len(came)]
     assert kept(stub) == [due(record) for record in came[-KEPT:]]
+
+
+@pytest.mark.parametrize("function", ["interruptions_begin", "interruptions_note"])
+def test_each_vector_is_counted_from_there_on(function: str, call: Caller) -> None:
+    """For the interrupts that an entry waits for between two traps."""
+    for vector in range(256):
+        call.stub.write(COUNTS_AT + 8 * vector, struct.pack("<Q", 1000 + vector))
+    call(function, call.symbols["faults_start"].address, 0)
+    kept = call.stub.read(call.symbols["counts"].address, 8 * 256)
+    assert struct.unpack("<256Q", kept) == tuple(range(1000, 1256))
