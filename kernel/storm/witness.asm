@@ -90,8 +90,8 @@
 ; void NAME(struct witness *)
 ;       In ring 0. RFLAGS come back as they were, so IF is what the caller has. Keep RBP the frame
 ;       pointer throughout: a backtrace finds its way, and a wrong one is seen all the same.
-%macro kernel_witness 3
-global %1:function (%%end - %1)
+%macro kernel_witness 4
+global %1:function (%4 - %1)
 %1:
         push    rbp
         mov     rbp, rsp
@@ -112,33 +112,28 @@ global %1:function (%%end - %1)
         popfq
         pop     rbp
         ret
-%%end:
 %endmacro
 
 ; The same in ring 3, for ring3_call(): RSP leads to the page whose bottom is the struct witness.
-%macro user_witness 3
-global %1:function (%%end - %1)
+%macro user_witness 4
+global %1:function (%4 - %1)
 %1:
         mov     rbp, rsp
         mov     rdi, rsp
         and     rdi, -WITNESS_PAGE
         observe %2, %3
         int     VECTOR_USER
-%%end:
 %endmacro
 
+; Arguments: the name, the move, xmm or ymm, what comes next.
         section .text progbits alloc exec nowrite align=16
-global witness_start
-witness_start:
-        kernel_witness witness_xmm, movdqa, xmm
-        kernel_witness witness_ymm, vmovdqa, ymm
+        kernel_witness witness_xmm, movdqa, xmm, witness_ymm
+        kernel_witness witness_ymm, vmovdqa, ymm, witness_end
 global witness_end
 witness_end:
 
         section .user_text progbits alloc exec nowrite align=16
-global witness_user_start
-witness_user_start:
-        user_witness witness_user_xmm, movdqa, xmm
-        user_witness witness_user_ymm, vmovdqa, ymm
+        user_witness witness_user_xmm, movdqa, xmm, witness_user_ymm
+        user_witness witness_user_ymm, vmovdqa, ymm, witness_user_end
 global witness_user_end
 witness_user_end:

@@ -11,7 +11,7 @@
 void witness_xmm(struct witness *witness);
 void witness_ymm(struct witness *witness);
 extern const char witness_user_xmm[], witness_user_ymm[];
-extern const char witness_start[], witness_end[], witness_user_start[], witness_user_end[];
+extern const char witness_end[], witness_user_end[];
 
 // What a program of either ring may set without a consequence.
 #define FREE_FLAGS                                                                                 \
@@ -99,6 +99,6 @@ bool witness_is_right(const struct witness *witness, struct difference *differen
 
 bool witness_is_at(uint64_t rip)
 {
-    return (rip >= (uint64_t)witness_start && rip < (uint64_t)witness_end) ||
-           (rip >= (uint64_t)witness_user_start && rip < (uint64_t)witness_user_end);
+    return (rip >= (uint64_t)witness_xmm && rip < (uint64_t)witness_end) ||
+           (rip >= (uint64_t)witness_user_xmm && rip < (uint64_t)witness_user_end);
 }

@@ -22,6 +22,7 @@ from qemu import Qemu
 
 CHECKS = ("registers", "counts", "in-service", "stacks")
 COLUMNS = 80
+DEEP = 12000  # bytes that are left of the stack, of which 8960 are not to nest in
 
 # kernel/trap/vectors.def
 VECTORS = {
@@ -144,7 +145,7 @@ def forget_the_eoi(storm: Storm) -> Callable[[], None]:
 
 def leak_16_bytes(storm: Storm) -> Callable[[], None]:
     """Once, of a witness at work: its RSP is 32 above a multiple of 64."""
-    place, first = storm.address("trap_entry.iretq"), storm.address("witness_start")
+    place, first = storm.address("trap_entry.iretq"), storm.address("witness_xmm")
     while True:
         frame = storm.stub.run_to(place, storm.stub.registers())["rsp"]
         rip, _, _, rsp, _ = (
@@ -199,3 +200,26 @@ def test_it_names_what_is_wrong(
     report = machine.wait_for(ANSWER)[1]
     assert [r.name for r in ktap.parse(report) if not r.passed] == [check], report
     assert re.search(rf"^not ok \d {check}\n# on CPU 0, after trap \d+: {said}", report, re.MULTILINE), report
+
+
+def test_a_panic_finds_its_way_out_of_a_storm(
+    stopped: tuple[Qemu, GdbStub], symbols: dict[str, Symbol]
+) -> None:
+    """From a witness on top of many others: there is room for it, and for its backtrace."""
+    machine, stub = stopped
+    machine.hmp("log none")
+    machine.type("storm 100000 traps 3")
+    witness = symbols["witness_ymm"]
+    code = stub.read(witness.address, witness.size)
+    place = witness.address + code.index(bytes.fromhex("90") * 8)
+    while True:
+        state = stub.run_to(place, stub.registers())
+        if state["rsp"] - CONSTANTS["KERNEL_STACK_LOW"] < DEEP:
+            break
+    stub.write(place, bytes.fromhex("0f0b"))  # UD2
+    stub.detach()
+    machine.wait_for("KERNEL PANIC: Invalid Opcode\n")
+    report = machine.wait_for(re.compile(r"Backtrace\n(?s:.*)System Halted\.\n"))[0]
+    names = re.findall(r"^  #\d+ +0x\w+ (\w+)\+", report, re.MULTILINE)
+    assert names[:5] == ["witness_ymm", "witness_run", "run_witness", "level_run", "level_dive"]
+    assert report.count("--- trap ") > 1
