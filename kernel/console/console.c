@@ -28,7 +28,7 @@ static void debug_port_write(const char *text, size_t length)
 // The CPU that has begun a line, until it ends it. An interrupt handler must not print: the line
 // may be that of the code it has interrupted. A panic may, it waits for nobody.
 static _Atomic(const struct cpu *) speaker;
-static bool is_taken_over;
+static atomic_bool is_taken_over;
 
 static void begin(void)
 {
@@ -38,6 +38,13 @@ static void begin(void)
         shootdown_serve();
         pause();
     }
+}
+
+/// A CPU that panics may have taken the line over meanwhile: it keeps it.
+static void end(void)
+{
+    const struct cpu *here = this_cpu();
+    atomic_compare_exchange_strong(&speaker, &here, NULL);
 }
 
 void console_take_over(void)
@@ -54,7 +61,7 @@ void console_write(const char *text, size_t length)
     uart_write(text, length);
     screen_write(text, length);
     if (length > 0 && text[length - 1] == '\n' && !is_taken_over)
-        speaker = NULL;
+        end();
 }
 
 void console_last_word(const char *text, size_t length)

@@ -19,23 +19,29 @@ static uint64_t pool_physical;
 static char *pool; ///< the same memory, as it is mapped now
 static size_t pool_used;
 
-/// If [*base, *base + POOL_SIZE) overlaps the range, move *base behind it.
-static bool step_over(uint64_t *base, uint64_t range, size_t size)
+/// If [*base, *base + length) overlaps the range, move *base behind it.
+static bool step_over(uint64_t *base, size_t length, uint64_t range, size_t size)
 {
-    if (size == 0 || *base >= range + size || range >= *base + POOL_SIZE)
+    if (size == 0 || *base >= range + size || range >= *base + length)
         return false;
     *base = (range + size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
     return true;
 }
 
-/// What the pool must not cover: the kernel, and the symbols where the boot loader put them.
+/// The symbols lie where the boot loader put them.
+static bool step_over_symbols(uint64_t *base, size_t length)
+{
+    return step_over(base, length, bootinfo.symtab, bootinfo.symtab_size) ||
+           step_over(base, length, bootinfo.strtab, bootinfo.strtab_size);
+}
+
+/// What the pool must not cover: the kernel, and the symbols.
 static bool step_over_used(uint64_t *base)
 {
-    return step_over(base, 0, 1ul << 20) ||
-           step_over(base, (uint64_t)kernel_start - KERNEL_BASE,
+    return step_over(base, POOL_SIZE, 0, 1ul << 20) ||
+           step_over(base, POOL_SIZE, (uint64_t)kernel_start - KERNEL_BASE,
                      (size_t)(kernel_end - kernel_start)) ||
-           step_over(base, bootinfo.symtab, bootinfo.symtab_size) ||
-           step_over(base, bootinfo.strtab, bootinfo.strtab_size);
+           step_over_symbols(base, POOL_SIZE);
 }
 
 void memory_init(void)
@@ -67,6 +73,8 @@ uint64_t memory_low_page(void)
         uint64_t end = bootinfo.available[i].base + bootinfo.available[i].length;
         if (base < LOW_START)
             base = LOW_START;
+        while (step_over_symbols(&base, PAGE_SIZE))
+            ;
         if (base + PAGE_SIZE <= end && base + PAGE_SIZE <= LOW_END)
             return base;
     }

@@ -57,6 +57,13 @@ static inline uint32_t inl(uint16_t port)
     return value;
 }
 
+static inline uint64_t read_rflags(void)
+{
+    uint64_t value;
+    __asm__ volatile("pushfq\n\tpop %0" : "=r"(value));
+    return value;
+}
+
 static inline void cli(void)
 {
     __asm__ volatile("cli" : : : "memory");

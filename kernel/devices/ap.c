@@ -63,13 +63,14 @@ static bool comes_up(const struct cpu *cpu, uint64_t ticks)
 static void send(uint32_t id, uint32_t command)
 {
     cli();
-    apic_send(id, command | ICR_ASSERT);
+    apic_send(id, command);
     sti();
 }
 
 /// Start the CPU whose APIC has @id at @page, as @cpu.
 static bool start(struct cpu *cpu, uint32_t id, uint64_t page)
 {
+    cpu->is_up = false;
     cpu->apic_id = id;
     ap_rsp = cpu_address(cpu, KERNEL_STACK_HIGH);
     send(id, ICR_INIT);
@@ -91,6 +92,11 @@ static void start_listed(const struct madt *madt, uint64_t page)
         uint32_t id = madt->apic_ids[i];
         if (id == cpu_at(0)->apic_id)
             continue;
+        if (cpu_count ==
+            CPU_LIMIT) { // the list, cut at as many, is without the one that has booted
+            print("The CPU with APIC ID %u is not used.\n", id);
+            return;
+        }
         if (mapped == cpu_count)
             paging_map_cpu(mapped++);
         if (start(cpu_at(cpu_count), id, page))

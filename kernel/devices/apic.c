@@ -33,6 +33,9 @@
 
 #define ICR_DELIVERY (7u << 8) // SDM vol. 3, figure 10-12
 
+// A local APIC that is switched off reads as all ones, and a panic must come past it.
+#define SEND_POLLS 1000000
+
 // 82093AA datasheet, 3.1 and 3.2.
 enum io_apic_register { IOREGSEL = 0x00, IOWIN = 0x10 };
 #define IOAPICVER        0x01
@@ -224,8 +227,8 @@ uint32_t apic_id(void)
 void apic_send(uint32_t id, uint32_t command)
 {
     lapic_write(LAPIC_ICR_HIGH, id << 24);
-    lapic_write(LAPIC_ICR, command);
-    while (lapic_read(LAPIC_ICR) & ICR_PENDING)
+    lapic_write(LAPIC_ICR, command | ICR_ASSERT);
+    for (unsigned polls = 0; lapic_read(LAPIC_ICR) & ICR_PENDING && polls < SEND_POLLS; polls++)
         pause();
 }
 

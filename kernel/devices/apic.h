@@ -29,7 +29,7 @@ void apic_set_base(uint64_t base);
 /// Route ISA interrupt @irq (0 to 15; MADT overrides honoured) to @vector and unmask it.
 void apic_route(unsigned irq, unsigned vector);
 
-/// The same as an NMI, and not at all.
+/// Deliver @irq as an NMI, to the CPU that has booted; mask it.
 void apic_route_nmi(unsigned irq);
 void apic_mask(unsigned irq);
 
@@ -46,7 +46,8 @@ void apic_eoi_all(void);
 uint32_t apic_id(void);
 
 /// Send the CPU whose APIC has @id what @command says, the lower half of the interrupt command
-/// register: SDM vol. 3, 10.6.1. Nothing must come in between that sends as well, and returns.
+/// register without the level, which is 1: SDM vol. 3, 10.6.1. Interrupts must be off, for a handler
+/// that sends would leave its own destination.
 void apic_send(uint32_t id, uint32_t command);
 
 /// Send this CPU what @command says. Returns once it is pending; a fixed interrupt needs interrupts

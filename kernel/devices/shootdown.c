@@ -10,13 +10,19 @@
 static atomic_flag is_running = ATOMIC_FLAG_INIT;
 static void (*running)(void); ///< what it has each CPU do
 
+// Interrupts stay off from the question to the answer. Else our own interrupt could answer in
+// between, the next shootdown ask anew, and what is written last here answer that one unserved.
 void shootdown_serve(void)
 {
     struct cpu *cpu = this_cpu();
-    if (!cpu->must_invalidate)
-        return;
-    running();
-    cpu->must_invalidate = false;
+    uint64_t rflags = read_rflags();
+    cli();
+    if (cpu->must_invalidate) {
+        running();
+        cpu->must_invalidate = false;
+    }
+    if (rflags & RFLAGS_IF)
+        sti();
 }
 
 static void on_shootdown(struct regs *regs)

@@ -23,15 +23,20 @@ void stop_here(const struct regs *regs)
     }
 }
 
+/// The one that goes on: an NMI from elsewhere must not end its report.
+static _Atomic(const struct cpu *) stopper;
+
 static void on_stop(struct regs *regs)
 {
-    stop_here(regs);
+    if (this_cpu() != stopper)
+        stop_here(regs);
 }
 
 void stop_others(void)
 {
     if (cpu_count == 1)
         return;
+    stopper = this_cpu();
     tables_open();
     trap_handler(VECTOR_NMI, on_stop);
     for (unsigned number = 0; number < cpu_count; number++)

@@ -4,8 +4,8 @@
 
 #include "trap/regs.h"
 
-/// Stop all CPUs but this one, and keep where each was in its struct cpu. A CPU that does not
-/// answer within a second is left alone. Takes no lock.
+/// Stop all CPUs but this one, and keep where each was in its struct cpu. Those that
+/// have not answered within a second, for all together, are left alone. Takes no lock.
 void stop_others(void);
 
 /// Stop this CPU as stop_others() would, in the handler of the trap @regs, or null: another CPU's

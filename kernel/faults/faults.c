@@ -75,8 +75,12 @@ static void on_late(struct regs *regs, const struct record *record)
 /// The handler of the vectors that an entry has taken over.
 static void on_trap(struct regs *regs)
 {
-    if (regs->vector == VECTOR_NMI && this_cpu() != running_on)
-        return; // from outside, to a CPU that waits for the entry's
+    if (this_cpu() !=
+        running_on) { // which waits for the entry's: only an NMI may come, from outside
+        if (regs->vector != VECTOR_NMI)
+            panic_trap(regs);
+        return;
+    }
     size_t number;
     const struct record *record = keep_trap(regs, &number);
     if (record->origin == ORIGIN_IRQ)
@@ -199,6 +203,7 @@ void fault_run_unhandled(const struct fault *fault)
     tables_close();
     state_unmask_nmi();
     sti();
+    state_share_pages();
 }
 
 /// Whether @expected is an interrupt of a device's, by the I/O APIC or by the 8259.

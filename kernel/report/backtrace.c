@@ -36,16 +36,27 @@ static void print_trap(const struct regs *regs)
           info ? info->mnemonic : "", (unsigned)regs->cs & 3);
 }
 
-/// Where the frames begin that called what @regs has interrupted. Ring 3 has whatever it likes in
-/// RBP: its caller is that of ring3_call(), by what that has left at TSS.RSP0.
-static uint64_t frame_of(const struct regs *regs)
+static bool is_on_ist(uint64_t address)
 {
-    return regs->cs & SELECTOR_RPL ? this_cpu()->tss.rsp[0] + RING_CALL_RBP : regs->rbp;
+    const struct stack *stack = stack_at(address);
+    return stack && stack->high != KERNEL_STACK_HIGH;
+}
+
+/// Where the frames begin that called what @regs, the frame at @address, has interrupted. Ring 3
+/// has whatever it likes in RBP: its caller is that of ring3_call(), by what that has left at
+/// TSS.RSP0. That was where the frame ends, unless it is on a stack of the IST; ring 3 may have
+/// been entered again since.
+static uint64_t frame_of(const struct regs *regs, uint64_t address)
+{
+    if (!(regs->cs & SELECTOR_RPL))
+        return regs->rbp;
+    uint64_t rsp0 = is_on_ist(address) ? this_cpu()->tss.rsp[0] : address + sizeof(*regs);
+    return rsp0 + RING_CALL_RBP;
 }
 
 void backtrace_trap(const struct regs *regs)
 {
-    backtrace(regs->rip, frame_of(regs));
+    backtrace(regs->rip, frame_of(regs, (uint64_t)regs));
 }
 
 bool backtrace_find_trap(uint64_t rbp, struct regs *regs)
@@ -78,7 +89,7 @@ void backtrace(uint64_t rip, uint64_t rbp)
         if (rip == (uint64_t)trap_entry_return && read_kernel(&regs, rbp, sizeof(regs))) {
             print_trap(&regs);
             rip = regs.rip;
-            rbp = frame_of(&regs);
+            rbp = frame_of(&regs, rbp);
         }
     }
     print("      --- and more ---\n");

@@ -29,7 +29,7 @@ static void report_one(unsigned number, const struct regs *regs)
     symbols_describe(regs->rip, name, sizeof(name));
     print("         in %s\n", name);
     if (regs->vector != VECTOR_NMI) // of stop_others()
-        print("         panics, too: %s\n", report_vector(regs->vector));
+        print("         also panicked: %s\n", report_vector(regs->vector));
     bool is_ring3 = regs->cs & SELECTOR_RPL; // RBP is then whatever it likes
     if (is_ring3 || !backtrace_find_trap(regs->rbp, &trap))
         return;

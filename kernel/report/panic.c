@@ -84,7 +84,6 @@ static void enter(const struct regs *regs)
     case 0:
         subject = regs;
         console_take_over();
-        stop_others();
         return;
     case 1:
         last_word(regs);
@@ -138,6 +137,7 @@ void panic_trap(struct regs *regs)
         print("\nKERNEL PANIC: Interrupt %u without a handler\n", regs->vector);
     others_name_this();
     report_event(regs);
+    stop_others();
     report_stack_overflow(regs);
     report_bad_return(regs);
     report_regs(regs);
@@ -158,6 +158,7 @@ void panic(const char *format, ...)
     va_end(arguments);
     print("\nKERNEL PANIC: %s\n", text);
     others_name_this();
+    stop_others();
     print("Backtrace\n");
     backtrace((uint64_t)__builtin_return_address(0), *(const uint64_t *)__builtin_frame_address(0));
     halt();

@@ -25,7 +25,7 @@ LVT_TIMER, LVT_LINT0, LVT_LINT1, LVT_ERROR = 0x320, 0x350, 0x360, 0x370
 LAPIC_SIZE = 0x400
 
 # SDM vol. 3, figures 10-8, 10-12 and 10-23.
-PENDING = 1 << 12
+PENDING, ASSERT = 1 << 12, 1 << 14
 NMI, EXTINT = 4 << 8, 7 << 8
 MASKED, PERIODIC = 1 << 16, 1 << 17
 ENABLED, SPURIOUS = 1 << 8, 255
@@ -172,7 +172,7 @@ def test_an_interrupt_goes_to_this_cpu_whatever_its_id(traced: Traced) -> None:
 
     assert not call("apic_is_pending", VECTOR) & 0xFF
     call("apic_send_self", VECTOR)
-    assert local_writes(machine.log()) == [(ICR_HIGH, ANOTHER_ID << 24), (ICR, VECTOR)]
+    assert local_writes(machine.log()) == [(ICR_HIGH, ANOTHER_ID << 24), (ICR, VECTOR | ASSERT)]
     assert local(call, IRR + VECTOR // 32 * 16) == [1 << VECTOR % 32]
     assert call("apic_is_pending", VECTOR) & 0xFF
     call("apic_send_self", NMI)
@@ -249,7 +249,7 @@ def test_a_command_is_waited_for(call: Caller) -> None:
     plain[ID] = ANOTHER_ID << 24 | 0xFFFF  # with bits that are reserved
     back = call.begin("apic_send_self", VECTOR | PENDING)
     assert not returns(call, back)
-    assert (plain[ICR_HIGH], plain[ICR]) == (ANOTHER_ID << 24, VECTOR | PENDING)
+    assert (plain[ICR_HIGH], plain[ICR]) == (ANOTHER_ID << 24, VECTOR | PENDING | ASSERT)
     plain[ICR] = VECTOR
     assert not returns(call, back)
     plain[IRR + VECTOR // 32 * 16] = 1 << VECTOR % 32

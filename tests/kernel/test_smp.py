@@ -22,6 +22,7 @@ from qemu import Qemu
 CPUS = 4
 ROUNDS = 20  # without a lock the first is enough
 OF_DEVICES = ["irq-keyboard", "irq-serial", "spurious-pic", "spurious-pic-eoi"]
+NMIS = 1000  # for about half a second: the report takes less
 ABSENT = 0x77  # the ID of no APIC
 BASE, SIZE = CONSTANTS["CPU_BASE"], CONSTANTS["CPU_REGION_SIZE"]
 KERNEL_STACK = range(CONSTANTS["KERNEL_STACK_LOW"], CONSTANTS["KERNEL_STACK_HIGH"])
@@ -159,6 +160,16 @@ def test_a_panic_stops_the_others(at_prompt: Start) -> None:
     for number, (_, rsp, _) in stopped.items():  # the NMI's frame lies below, and there it is
         assert rsp - number * SIZE in KERNEL_STACK
         assert 0 < rsp - found[number]["RSP"] < 512
+
+
+def test_an_nmi_does_not_end_the_report(at_prompt: Start) -> None:
+    """From outside they come to CPU 0, which reports."""
+    with at_prompt("four CPUs") as machine:
+        machine.type("panic")
+        for _ in range(NMIS):
+            machine.qmp("inject-nmi")
+        report = machine.wait_for(PANIC).group()
+    assert others(report).keys() == {1, 2, 3}
 
 
 @pytest.mark.parametrize("_", range(3))
