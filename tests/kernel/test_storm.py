@@ -199,7 +199,8 @@ def test_it_names_what_is_wrong(
     stub.detach()
     report = machine.wait_for(ANSWER)[1]
     assert [r.name for r in ktap.parse(report) if not r.passed] == [check], report
-    assert re.search(rf"^not ok \d {check}\n# on CPU 0, after trap \d+: {said}", report, re.MULTILINE), report
+    told = rf"^not ok \d {check}\n# on CPU 0, after trap \d+: {said}"
+    assert re.search(told, report, re.MULTILINE), report
 
 
 def test_a_panic_finds_its_way_out_of_a_storm(
