@@ -16,7 +16,7 @@ from elf.symbols import Symbol
 from emulator.qemu import qemu_command
 from emulator.qmp import Qmp
 from emulator.qmp import options as qmp_options
-from gdbstub import PACKET, GdbStub, Lost, Registers
+from gdbstub import GdbStub, Lost, Registers
 
 BOOT_LIMIT = 120  # seconds
 ANSWER_LIMIT = 60  # seconds, for QEMU itself
@@ -27,29 +27,6 @@ MEMORY = "48M"
 RESULT = b"\nresult: "
 HALTED = b"System Halted."
 PROMPT = b"barestub> "
-
-
-class Stub(GdbStub):
-    """The GDB stub, for somebody who waits for other things as well."""
-
-    def fileno(self) -> int:
-        return self._socket.fileno()
-
-    def go(self) -> None:
-        """Let the machine run; do not wait until it stops."""
-        self._send("c")
-
-    def is_stopped(self) -> bool:
-        """Take what has come; return whether the machine has told that it stopped."""
-        if select.select([self], [], [], 0)[0]:
-            self._received += self._receive()
-        if not PACKET.match(self._received):
-            return False
-        self._answer()
-        return True
-
-    def wait_stopped(self) -> None:
-        self._answer()
 
 
 class Machine:
@@ -85,7 +62,7 @@ class Machine:
         self._control = Qmp(control, ANSWER_LIMIT)
         self._control.execute("qmp_capabilities")
         self._wait_for_prompt()
-        self.stub = Stub(gdb)
+        self.stub = GdbStub(gdb)
 
     def __enter__(self) -> Machine:
         return self

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import catalogue
 from catalogue import Entry
 from explorer.log import Delivered
@@ -10,14 +13,11 @@ from explorer.program import Program
 from explorer.recorder import Result, code_of, source_of
 from explorer.recording import Nothing, make_broken, runs
 from explorer.replay import Disagreement
-from manuals import VECTORS
 from museum.bugs import Bug, BuildError, Tree
-
-VECTOR = {vector.mnemonic: vector.number for vector in VECTORS.values()}
 
 TIMEOUT = 4  # seconds for an entry that takes less than one in a sound kernel
 
-# Which entry shows a mistake for which the museum names none, or one that comes too late.
+# Which entry shows a mistake for which the museum names none.
 SHOWN_BY = {
     "code-9": "inject-cso",
     "no-code-21": "inject-cp",
@@ -25,9 +25,6 @@ SHOWN_BY = {
     "no-code-30": "inject-sx",
     "red-zone": "irq-sti",
 }
-
-# By the vector of an interrupt of a device, which was due at no entry of SHOWN_BY: what is beside it.
-INSTEAD = {VECTOR["COM1"]: "irq-serial", VECTOR["TIMER"]: "irq-timer"}
 
 
 def entry_of(bug: Bug) -> Entry:
@@ -39,27 +36,33 @@ def entry_of(bug: Bug) -> Entry:
 
 def record(bug: Bug) -> list[Result]:
     """Build the kernel with @bug, and record the entry that shows it."""
-    entry = entry_of(bug)
-    tree = Tree(f"explorer/broken/{bug.name}")
     try:
-        tree.apply(bug)
-        tree.make("barestub.iso")
-        recording = _record(tree, entry)
+        with kernel(bug) as tree:
+            return [Result(bug.name, record_kernel(tree, bug))]
     except (Nothing, Disagreement, BuildError) as why:
         return [Result(bug.name, None, str(why), is_wrong=isinstance(why, BuildError))]
     except Ended:
         return [Result(bug.name, None, "the kernel does not come to its prompt", is_wrong=True)]
+
+
+@contextmanager
+def kernel(bug: Bug) -> Iterator[Tree]:
+    """The kernel with @bug, built."""
+    tree = Tree(f"explorer/broken/{bug.name}")
+    try:
+        tree.apply(bug)
+        tree.make("barestub.iso")
+        yield tree
     finally:
         tree.remove()
-    healthy = INSTEAD.get(recording["vector"], entry.name)
-    names = {"name": bug.name, "group": "bug", "summary": bug.mistake, "healthy": healthy}
-    return [Result(bug.name, recording | names)]
 
 
-def _record(tree: Tree, entry: Entry) -> dict:
+def record_kernel(tree: Tree, bug: Bug) -> dict:
+    """Record the entry that shows @bug in the kernel of @tree, which has it."""
+    entry = entry_of(bug)
     program = Program(tree.build / "barestub.elf", tree.path)
     where = [*program.path, *program.programs]
-    with Machine(tree.build / "barestub.iso", where) as running:
+    with Machine(tree.build / "barestub.iso", program, where) as running:
         tables = running.tables()
         try:
             answer = running.raise_fault(entry.name, TIMEOUT)
@@ -68,5 +71,6 @@ def _record(tree: Tree, entry: Entry) -> dict:
         source = source_of(running, program, tables, where)
     events = runs(source).get(code_of(program, entry), [])
     if answer.has_ended and not any(isinstance(event, Delivered) for event in events):
-        events = source.log.events  # it does not survive the interrupt of the line typed
-    return make_broken(source, entry, answer, events)
+        events = source.log.events  # it does not come to the entry
+    names = {"name": bug.name, "group": "bug", "summary": bug.mistake, "healthy": entry.name}
+    return make_broken(source, entry, answer, events) | names

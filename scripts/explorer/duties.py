@@ -41,6 +41,6 @@ def of_steps(replay: Replay, program: Program) -> dict[int, str | None]:
 
 
 def _of_path(path: list[int], replay: Replay) -> dict[int, str | None]:
-    insns = [replay.instructions[rip] for rip in path if rip in replay.instructions]
+    insns = [insn for rip in path if (insn := replay.instructions.get(rip))]
     texts = [f"{insn.mnemonic} {insn.op_str}".strip().replace(", ", ",") for insn in insns]
     return {insn.address: DUTIES[name] for insn, name in zip(insns, duties(texts))}

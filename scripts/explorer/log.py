@@ -1,7 +1,8 @@
 """QEMU's log of instructions and deliveries (`-d int,in_asm,cpu,exec`), taken apart.
 
 With one instruction in a translation block QEMU writes all registers before each instruction, and
-again before each delivery. It writes the bytes of an instruction when it translates it.
+again before each delivery. It writes the bytes of an instruction when it translates it. Of one that
+is not logged the trace event exec_tb leaves a line.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 
 import intlog
 from intlog import Record
@@ -27,6 +29,7 @@ REGISTER = re.compile(r"\b([A-Z][A-Z0-9]{1,2}) ?=([0-9a-f]+)")
 # What `in_asm` has in front of a delivery that VMRUN makes.
 INJECTION = re.compile(r"^Injecting\(.*?(?= *\d+: v=)", re.MULTILINE)
 PC = re.compile(r"\[[0-9a-f]+/([0-9a-f]+)/")
+EACH = re.compile(r"^exec_tb tb:\S+ pc=0x([0-9a-f]+)$", re.MULTILINE)
 IDT = re.compile(r"^IDT= *([0-9a-f]+) ([0-9a-f]+)", re.MULTILINE)
 
 GENERAL = "rax rbx rcx rdx rsi rdi rbp rsp r8 r9 r10 r11 r12 r13 r14 r15".split()
@@ -50,6 +53,7 @@ class Event:
     rip: int
     dump: str
     before: Event | None  # the event in front of it
+    behind: list[str] = field(default_factory=list, kw_only=True)  # blocks, up to the next event
 
     @functools.cached_property
     def registers(self) -> Registers:
@@ -63,6 +67,15 @@ class Event:
         for key, name in NARROW.items():
             found[name] = found.get(name, 0) & ~LOW_HALF | int(values[key], 16)
         return found
+
+    def hidden(self, following: Event) -> int | None:
+        """How many instructions that are not logged come before @following; None if nobody has counted
+        them. One that repeats itself is one, and one that faults is none."""
+        texts = (self.dump, *self.behind)
+        each = [int(address, 16) for text in texts for address in EACH.findall(text)]
+        ran = [address for address, _again in groupby(each)]
+        # QEMU 7.2 writes the line of a logged instruction in front of its registers.
+        return len(ran) - (self.rip in ran[:1]) - (following.rip in ran[-1:]) if ran else None
 
 
 @dataclass(eq=False)
@@ -120,4 +133,6 @@ def parse(text: str) -> Log:
             if lines and lines[0][0]:
                 data = "".join(part for _address, part in lines)
                 log.code[int(lines[0][0], 16)] = bytes.fromhex(data)
+        if kind in ("code", "remark") and last:
+            last.behind.append(block)
     return log

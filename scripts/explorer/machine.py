@@ -1,5 +1,10 @@
-"""The machine that is recorded: one QEMU at the monitor's prompt, which raises one entry after
-another and logs each instruction that matters."""
+"""The machine that is recorded: one QEMU that raises one entry after another and logs each
+instruction that matters.
+
+Nobody types: a line that comes by the serial port, or a tick of the timer, comes between other
+instructions each time. The GDB stub stops the kernel where it asks for a command, and gives it one. No
+interrupt comes before an entry lets it in, and the timer's time begins anew with each.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +21,22 @@ from pathlib import Path
 from emulator.qemu import EMULATOR, qemu_command
 from emulator.qmp import Qmp, QmpError, options
 from explorer.memory import Memory
+from explorer.program import Program
+from gdbstub import GdbStub, Lost, Registers
+from gdbstub import options as gdb_options
+from manuals import CONSTANTS
 
-PROMPT = b"barestub> "
 BOOT_TIMEOUT, ENTRY_TIMEOUT = 60, 30  # seconds
 LOG = "int,in_asm,cpu,exec,nochain"
 LOG_OF_DELIVERIES = "int"
-LIMIT = 8 << 20  # bytes of log for one entry: the entry waits for something, in a loop
+EACH = "exec_tb"  # a line for each instruction, also of those that are not logged
+LIMIT = 12 << 20  # bytes of log for one entry: the entry waits for something, in a loop
 POLL = 0.1
+HALTED = b"System Halted."
+
+ARGUMENTS = ("rdi", "rsi")  # System V ABI, AMD64 supplement, 3.2.3
+STI = b"\xfb"
+TICK = 625000  # of 16 ns, the hundredth of a second as kernel/devices/timer.c measures it
 
 IDT_SIZE, TSS_SIZE = 256 * 16, 104
 TABLE = re.compile(r"^(IDT|TR) *=(?:[0-9a-f]+)? +([0-9a-f]+)", re.MULTILINE)
@@ -45,31 +59,43 @@ class Ended(Exception):
 class Machine:
     """Use it in a `with`: it never outlives the block."""
 
-    def __init__(self, iso: Path, where: list[range], exact: bool = True) -> None:
-        """Boot @iso, logging the instructions in the ranges @where. If @exact, time goes by the
-        instructions executed, so that each run is the same."""
+    def __init__(self, iso: Path, program: Program, where: list[range]) -> None:
+        """Boot @iso, whose kernel is @program, and log the instructions in the ranges @where; if those
+        of the entries are among them, count the others. Raises Ended if it does not come to its
+        prompt."""
+        self._program = program
+        self._counts = all(programs in where for programs in program.programs)
         self._directory = tempfile.TemporaryDirectory(prefix="barestub-trace-")
         self._log = Path(self._directory.name, "qemu.log")
         self._log.touch()
         self._cuts: list[list[int]] = []  # where in the log a part is missing
         ours, theirs = socket.socketpair()
+        gdb = os.path.join(self._directory.name, "gdb")
         command = qemu_command(str(iso), False, self._directory.name)
         command += ["-display", "none", "-vga", "none"]
         command += ["-chardev", "stdio,id=serial,signal=off", "-serial", "chardev:serial"]
-        command += options(theirs.fileno())
+        command += [*options(theirs.fileno()), *gdb_options(gdb), "-S"]
         command += ["-D", str(self._log)]
         command += ["-dfilter", ",".join(f"{r.start:#x}+{len(r):#x}" for r in where)]
-        if exact:
-            command += ["-icount", "shift=3,sleep=off"]
-        pipe = subprocess.PIPE
+        # Time goes by the instructions executed, so that each run is the same.
+        command += ["-icount", "shift=3,sleep=off"]
         with theirs:
             self._process = subprocess.Popen(
-                command, bufsize=0, stdin=pipe, stdout=pipe, pass_fds=[theirs.fileno()]
+                command,
+                bufsize=0,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                pass_fds=[theirs.fileno()],
             )
         self._qmp = Qmp(ours, BOOT_TIMEOUT)
         self._qmp.execute("qmp_capabilities")
-        self._wait(BOOT_TIMEOUT)
-        self._look_closely()
+        self._stub = GdbStub(gdb)
+        try:
+            self._boot()
+            self._look(LOG, closely="on")
+        except (Ended, Lost):
+            self.__exit__()
+            raise Ended("") from None
 
     def __enter__(self) -> Machine:
         return self
@@ -80,13 +106,30 @@ class Machine:
         self._qmp.close()
         self._directory.cleanup()
 
-    def _look_closely(self) -> None:
-        """Translate, and log, each instruction on its own from now on: booting so takes seconds."""
-        self._hmp("stop")
-        if "unknown command" in self._hmp("one-insn-per-tb on"):
-            self._hmp("singlestep on")  # before QEMU 8.1
-        self._hmp(f"log {LOG}")
-        self._hmp("cont")
+    def _boot(self) -> None:
+        """Run to where the kernel asks for a command, past the STI behind all that it sets up."""
+        behind = self._run_to(self._address("serial_init"), BOOT_TIMEOUT)
+        back = int.from_bytes(self._stub.read(behind["rsp"], 8), "little")
+        self._leave_out(STI, self._run_to(back, BOOT_TIMEOUT))
+        self._here = self._run_to(self._address("line_read"), BOOT_TIMEOUT)
+
+    def _leave_out(self, instruction: bytes, state: Registers) -> None:
+        """Go on behind @instruction, which comes next."""
+        came = self._stub.read(state["rip"], len(instruction))
+        if came != instruction:
+            raise Lost(f"{came.hex()} at {state['rip']:#x} is not {instruction.hex()}")
+        state.values["rip"] += len(instruction)
+        self._stub.set_registers(state)
+
+    def _address(self, name: str) -> int:
+        return self._program.symbol(name).address
+
+    def _look(self, log: str, closely: str) -> None:
+        """Translate each instruction on its own if @closely is "on", which takes its time, and @log
+        it."""
+        if "unknown command" in self._hmp(f"one-insn-per-tb {closely}"):
+            self._hmp(f"singlestep {closely}")  # before QEMU 8.1
+        self._hmp(f"log {log}")
 
     def _hmp(self, line: str) -> str:
         return self._qmp.execute("human-monitor-command", **{"command-line": line})
@@ -96,48 +139,108 @@ class Machine:
         memory = Memory()
         where = {name: int(at, 16) for name, at in TABLE.findall(self._hmp("info registers"))}
         for name, size in (("IDT", IDT_SIZE), ("TR", TSS_SIZE)):
-            file = Path(self._directory.name, name)
-            address = where[name]
-            signed = address - (1 << 64) if address >> 63 else address  # as QMP wants it
-            self._qmp.execute("memsave", val=signed, size=size, filename=str(file))
-            memory.put(address, file.read_bytes())
+            memory.put(where[name], self._stub.read(where[name], size))
         return memory
 
     def raise_fault(self, name: str, timeout: float = ENTRY_TIMEOUT) -> Raised:
-        """Raise the entry @name. Raises Ended if the prompt does not come back."""
-        self._process.stdin.write(f"raise {name}\n".encode())
-        before = self._log.stat().st_size
-        is_long = False
+        """Raise the entry @name. Raises Ended if that does not come to its end."""
+        self._said = b""
+        self._cut: list[int] | None = None
+        self._size = self._log.stat().st_size
+        try:
+            self._call("lapic_write", timeout, CONSTANTS["LAPIC_TIMER_INITIAL_COUNT"], TICK)
+            self._raise(name, timeout)
+        except Lost:
+            raise Ended(self._text()) from None
+        if self._cut:
+            self._cut[1] = self._log.stat().st_size
+            self._look(LOG, closely="on")
+        return Raised(name, self._text(), self._cut is not None)
 
-        def is_too_long() -> None:
-            nonlocal is_long
-            size = self._log.stat().st_size
-            if not is_long and size - before > LIMIT:
-                is_long = True
-                self._hmp(f"log {LOG_OF_DELIVERIES}")
-                self._cuts.append([size, size])
+    def _raise(self, name: str, timeout: float) -> None:
+        """Have the kernel run `raise @name`."""
+        line = self._here["rsi"]
+        self._stub.write(line, f"raise {name}\0".encode())
+        self._begin("monitor_run", line)
+        back = self._here["rip"]
+        if not self._counts or self._count(back, timeout) != back:
+            self._run_to(back, timeout)
+        self._finish()
 
-        text = self._wait(timeout, is_too_long)
-        if is_long:
-            self._cuts[-1][1] = self._log.stat().st_size
-            self._hmp(f"log {LOG}")
-        return Raised(name, text, is_long)
+    def _count(self, back: int, timeout: float) -> int:
+        """Run, with a line in the log for each instruction, from the begin of an entry to its end, or
+        to @back. Return where the machine stands."""
+        begins = [self._address("ring0_call"), self._address("ring3_call")]
+        end = self._address("ring_end") - 1
+        if self._run_to_one_of([*begins, back], timeout)["rip"] == back:
+            return back
+        self._hmp(f"trace-event {EACH} on")
+        now = self._run_to_one_of([end, back], timeout)["rip"]
+        self._hmp(f"trace-event {EACH} off")
+        return now
 
-    def _wait(self, timeout: float, watch=lambda: None) -> str:
-        """Wait for the prompt; return what stands in front of it."""
-        said = b""
-        end = time.monotonic() + timeout
+    def _call(self, function: str, timeout: float, *arguments: int) -> None:
+        """Have the kernel call its @function."""
+        self._begin(function, *arguments)
+        self._run_to(self._here["rip"], timeout)
+        self._finish()
+
+    def _begin(self, function: str, *arguments: int) -> None:
+        """Stand at the first instruction of @function, as if it had been called in the place of the
+        one that asks for a command, to which it returns."""
+        state = self._stub.registers()
+        state.values |= {"rip": self._address(function), **dict(zip(ARGUMENTS, arguments))}
+        self._stub.write(state["rsp"], self._here["rip"].to_bytes(8, "little"))
+        self._stub.set_registers(state)
+
+    def _finish(self) -> None:
+        state = self._stub.registers()
+        state.values["rsp"] = self._here["rsp"]
+        self._stub.set_registers(state)
+
+    def _run_to(self, address: int, timeout: float) -> Registers:
+        return self._run_to_one_of([address], timeout)
+
+    def _run_to_one_of(self, addresses: list[int], timeout: float) -> Registers:
+        """Run to the first of @addresses, at none of which the machine stands. Raises Ended, or Lost
+        if QEMU has gone."""
+        with self._stub.breakpoints(addresses):
+            self._stub.go()
+            end = time.monotonic() + timeout
+            while not self._stub.is_stopped():
+                self._listen()
+                if time.monotonic() > end or HALTED in self._said:
+                    raise Ended(self._text())
+            self._drain()
+            return self._stub.registers()
+
+    _said = b""
+    _cut: list[int] | None = None
+    _size = 0
+
+    def _listen(self) -> None:
+        """Wait a little for what the kernel says."""
         output = self._process.stdout.fileno()
-        while not said.endswith(PROMPT):
-            watch()
-            if select.select([output], [], [], POLL)[0]:
-                data = os.read(output, 65536)
-                if not data:
-                    raise Ended(_text(said))
-                said += data
-            elif time.monotonic() > end:
-                raise Ended(_text(said))
-        return _text(said)
+        if output in select.select([self._stub, output], [], [], POLL)[0]:
+            self._said += os.read(output, 65536)
+        self._watch()
+
+    def _drain(self) -> None:
+        output = self._process.stdout.fileno()
+        while select.select([output], [], [], 0)[0] and (data := os.read(output, 65536)):
+            self._said += data
+
+    def _watch(self) -> None:
+        """Log less of an entry that waits in a loop."""
+        size = self._log.stat().st_size
+        if self._cut is None and size - self._size > LIMIT:
+            self._look(LOG_OF_DELIVERIES, closely="off")
+            self._hmp(f"trace-event {EACH} off")
+            self._cut = [size, size]
+            self._cuts.append(self._cut)
+
+    def _text(self) -> str:
+        return self._said.decode("ascii", "replace").replace("\r", "")
 
     def stop(self) -> None:
         """Let it do nothing more."""
@@ -154,10 +257,6 @@ class Machine:
             whole = data.rfind(b"\nTrace ", 0, begin) + 1
             data = data[:whole] + data[end:]
         return data.decode(errors="replace")
-
-
-def _text(said: bytes) -> str:
-    return said.decode("ascii", "replace").replace("\r", "")
 
 
 def version() -> str:

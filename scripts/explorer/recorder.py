@@ -43,7 +43,7 @@ def _raise_all(running: Machine, entries: list[Entry]) -> dict[str, Raised]:
 def _run(iso: Path, program: Program, entries: list[Entry], where: list[range]) -> list[Result]:
     """Record @entries on one machine that logs the ranges @where; on another one those behind one
     that has ended it."""
-    with Machine(iso, where) as running:
+    with Machine(iso, program, where) as running:
         tables = running.tables()
         said = _raise_all(running, entries)
         source = source_of(running, program, tables, where)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -31,6 +32,7 @@ REGISTERS = (
 ).split()
 
 
+PANIC = re.compile(r"^KERNEL PANIC: (.*)$", re.MULTILINE)
 GOES_ON = f"It goes on: these are its first {STEPS_LIMIT} steps at most."
 ENDS = "The machine ends here: it resets."
 
@@ -247,7 +249,8 @@ def make_broken(source: Source, entry: Entry, answer: Raised, events: list[Event
     _part, replay, head = _replay(source, entry, answer, events)
     words = raised.result.removeprefix("fail ") if raised.result.startswith("fail") else ""
     if answer.has_ended:
-        words = "the machine resets, or says no more"
+        panic = PANIC.search(answer.text)
+        words = f"the kernel panics: {panic[1]}" if panic else "the machine resets, or says no more"
     if words:
         head["note"] = f"What comes of it: {words}."
     return head | _body(source, replay, BROKEN_STEPS_LIMIT)

@@ -150,7 +150,7 @@ class Replay:
             self._write(step, effect, rip)
             self._become(step, {**effect.registers, **self._loaded(effect)})
             self._return(step, rip)
-            self._skip(rip, following)
+            self._skip(event, following)
             return
         after = following.registers
         if isinstance(following, Delivered):
@@ -176,13 +176,13 @@ class Replay:
             if self.state.get(name) != value:
                 step.registers[name] = self.state[name] = value
 
-    def _skip(self, rip: int, following: Event) -> None:
-        """Code runs that is not in the log, up to @following."""
+    def _skip(self, event: Executed, following: Event) -> None:
+        """Code runs behind @event that is not in the log, up to @following."""
         name = self._program.place(self.state["rip"]).partition("+")[0]
         after = following.registers
         if isinstance(following, Delivered):
             after = {**after, **self._of_delivery()}
-        step = Step(says=f"{name} runs")
+        step = Step(skipped=event.hidden(following) or None, says=f"{name} runs")
         self.steps.append(step)
         self._hidden = step
         self._become(step, after)

@@ -129,7 +129,7 @@ def test_the_debugger_sees_the_same(
     recordings: dict[str, dict], iso: str, state: Callable[[str], str], tmp_path: Path
 ) -> None:
     """Step through stub and entry by QEMU's GDB stub, which reads memory and registers."""
-    plain = recordings[PLAIN]
+    plain, program = recordings[PLAIN], Program(BUILD / "barestub.elf", ROOT)
     memory: dict[int, tuple[str, str]] = {}
     with stopped_at_prompt(iso, state, "no screen", tmp_path) as (machine, stub):
         machine.type(f"raise {PLAIN}")
@@ -149,6 +149,11 @@ def test_the_debugger_sees_the_same(
             if step is not plain["steps"][0]:
                 assert (now["rip"], now["rsp"]) == (int(following, 16), rsp), step
         values = {a: int.from_bytes(stub.read(a, 8), "little") for a in memory}
+        hidden = next(step for step in plain["steps"] if "skipped" in step)
+        now, count = stub.run_to(program.symbol("fix_up").address), 0
+        while now["rip"] != int(hidden["set"]["rip"], 16):
+            now, count = stub.step(now), count + 1
+        assert hidden["says"] == "fix_up runs" and hidden["skipped"] == count - 1  # all but its first
     names = {name: values[address] for address, (_value, name) in memory.items()}
     assert {name: names[name] for name in SAVED} == {name: trapped[name] for name in SAVED}
     for address, (value, name) in memory.items():
@@ -160,7 +165,7 @@ def test_the_debugger_sees_the_same(
 def measured(iso: str) -> tuple[Program, Memory, Raised, str]:
     """One entry's raw log."""
     program = Program(BUILD / "barestub.elf", ROOT)
-    with Machine(Path(iso), [*program.path, *program.programs]) as running:
+    with Machine(Path(iso), program, [*program.path, *program.programs]) as running:
         tables = running.tables()
         raised = running.raise_fault(PLAIN)
         running.stop()
@@ -227,14 +232,32 @@ def test_an_unknown_name_is_told() -> None:
     assert done.returncode == 1 and "did you mean pf-write-readonly" in done.stderr
 
 
-def test_a_broken_kernel_is_recorded_up_to_the_damage(recordings: dict[str, dict]) -> None:
-    """With a dummy where the CPU has pushed a code, all below it lies a slot too low."""
-    bug = next(bug for bug in bugs() if bug.name == "dummy-on-code")
-    recording = broken.record(bug)[0].recording
-    assert (recording["group"], recording["healthy"]) == ("bug", PLAIN)
-    assert written(recordings[PLAIN], "stub") == ["vector"]
-    assert written(recording, "stub")[:2] == ["error code", "vector"]
-    assert recording["note"] == "What comes of it: error code 0x0, not 0x3."
+def test_a_recording_is_the_same_each_time(shelf: Shelf, tmp_path: Path) -> None:
+    again = Shelf(BUILD, tmp_path)
+    again.record(NAMES)
+    for name in NAMES:
+        assert again.file(name).read_bytes() == shelf.file(name).read_bytes(), name
+
+
+# Two of them survive no interrupt at all; with the first, all below the code lies a slot too low.
+@pytest.mark.parametrize(
+    "name, healthy, what_comes",
+    [
+        ("dummy-on-code", PLAIN, "error code 0x0, not 0x3"),
+        ("iretd", "bp-int3", "the kernel panics: "),
+        ("realign-kept", "bp-int3", "the kernel panics: "),
+    ],
+)
+def test_a_broken_kernel_is_recorded_up_to_the_damage_the_same_each_time(
+    name: str, healthy: str, what_comes: str
+) -> None:
+    bug = next(bug for bug in bugs() if bug.name == name)
+    with broken.kernel(bug) as tree:
+        first, second = broken.record_kernel(tree, bug), broken.record_kernel(tree, bug)
+    assert first == second
+    assert (first["group"], first["healthy"]) == ("bug", healthy)
+    assert first["note"].startswith(f"What comes of it: {what_comes}")
+    assert written(first, "stub")[:2] == ["error code", "vector"]
 
 
 def test_the_compilers_paths_are_those_of_make_compare(tmp_path: Path) -> None:
@@ -254,6 +277,6 @@ def test_the_compilers_paths_are_those_of_make_compare(tmp_path: Path) -> None:
 def test_a_waiting_program_is_shortened(recordings: dict[str, dict]) -> None:
     """It waits in a loop, which is no code that nobody has seen."""
     hidden = [step for step in recordings[ASYNCHRONOUS]["steps"] if "skipped" in step]
-    waits = [step for step in hidden if step["skipped"]]
+    waits = [step for step in hidden if step["says"].startswith("the program runs")]
     assert waits and all(step["skipped"] > 1000 for step in waits)
     assert not [step for step in hidden if step["says"].startswith("..@")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import select
 import socket
 import struct
 from collections.abc import Collection, Iterator
@@ -180,6 +181,27 @@ class GdbStub:
     def detach(self) -> None:
         """Let the machine run on its own."""
         self.command("D")
+
+    # For somebody who waits for other things as well.
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def go(self) -> None:
+        """Let the machine run; do not wait until it stops."""
+        self._send("c")
+
+    def is_stopped(self) -> bool:
+        """Take what has come; return whether the machine has told that it stopped."""
+        if select.select([self], [], [], 0)[0]:
+            self._received += self._receive()
+        if not PACKET.match(self._received):
+            return False
+        self._answer()
+        return True
+
+    def wait_stopped(self) -> None:
+        self._answer()
 
     def _resume(self, packet: str) -> None:
         answer = self.command(packet)
