@@ -6,12 +6,13 @@ import argparse
 import os
 import sys
 import time
+from dataclasses import dataclass
 
 from lint import config
 from lint.checks import abi, allow
 from lint.checks.causes import groups_of
 from lint.checks.contract import Contract, Options
-from lint.checks.coverage import Others
+from lint.checks.coverage import Coverage, Others
 from lint.checks.finding import Finding, Group
 from lint.errors import CannotRun, near
 from lint.load.sources import Source, load
@@ -166,21 +167,8 @@ def lint(options: argparse.Namespace, allowances: list[allow.Allowance]) -> int:
     """Lint what @options name, and report; return the exit status."""
     start = time.monotonic()
     with load(options) as source:
-        contract = Contract(source.image, _contract_options(options, source))
-        findings = source.findings + contract.check(source.entries, source.calls)
-        coverage = contract.coverage(
-            source.entries, source.calls, None if source.has_idt else Others(source.guesses)
-        )
-        allow.leave_out(coverage, allowances)
-        findings += contract.check_ways_in(coverage, source.calls.ways_in)
-        counted, allowed = allow.split(findings, allowances)
-        if options.write_baseline:
-            baseline.write(options.baseline, [f for f in counted if f.severity != "INFO"])
-        if options.baseline:
-            counted, known = allow.split(counted, baseline.load(options.baseline))
-            allowed += known
-        groups = groups_of(counted) + _allowed_groups(allowed)
-        contract.locate(groups)
+        found = examine(options, allowances, source)
+        contract, groups, coverage = found.contract, found.groups, found.coverage
         seconds = time.monotonic() - start
         summary = people.Summary(source.name, source.entries, contract.runs, seconds, coverage)
         _answer(options, summary, groups, Painter(source.image, contract.decoder))
@@ -188,6 +176,37 @@ def lint(options: argparse.Namespace, allowances: list[allow.Allowance]) -> int:
     if bad:
         return FINDINGS
     return CLEAN if coverage.complete or options.partial_ok else PARTIAL
+
+
+@dataclass
+class Examined:
+    """What was found in a kernel."""
+
+    contract: Contract
+    groups: list[Group]
+    coverage: Coverage
+
+
+def examine(
+    options: argparse.Namespace, allowances: list[allow.Allowance], source: Source
+) -> Examined:
+    """Hold the stubs of @source against the contract."""
+    contract = Contract(source.image, _contract_options(options, source))
+    findings = source.findings + contract.check(source.entries, source.calls)
+    coverage = contract.coverage(
+        source.entries, source.calls, None if source.has_idt else Others(source.guesses)
+    )
+    allow.leave_out(coverage, allowances)
+    findings += contract.check_ways_in(coverage, source.calls.ways_in)
+    counted, allowed = allow.split(findings, allowances)
+    if options.write_baseline:
+        baseline.write(options.baseline, [f for f in counted if f.severity != "INFO"])
+    if options.baseline:
+        counted, known = allow.split(counted, baseline.load(options.baseline))
+        allowed += known
+    groups = groups_of(counted) + _allowed_groups(allowed)
+    contract.locate(groups)
+    return Examined(contract, groups, coverage)
 
 
 def _contract_options(options: argparse.Namespace, source: Source) -> Options:

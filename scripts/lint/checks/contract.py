@@ -54,6 +54,7 @@ USUAL = (
     Variant(ring=3, flags=BOTH_FLAGS, has_code=False, seed=4, user_gs=True),
     Variant(ring=3, flags=RFLAGS_DF, has_code=False, seed=6, user_gs=True),
 )
+FROM_RING_3 = USUAL[3]
 # The code that a vector carries as an exception is not there: INT n, an IPI.
 WITHOUT_CODE = (
     Variant(ring=0, flags=BOTH_FLAGS, has_code=False, seed=7, user_gs=False),
@@ -153,6 +154,15 @@ class Contract:
                 del coverage.own_frames[name]
                 coverage.unlinted.append(_not_run(name, address in by_sysret))
         return found
+
+    def plain_runs(self, entry: Entry) -> list[Trace]:
+        """Return a run of @entry from each ring, with nothing else set: those that anybody would look
+        at first."""
+        return list(self._run(entry, [USUAL[0], FROM_RING_3]))
+
+    def play(self, entry: Entry, variant: Variant) -> Trace:
+        """Return the run of @entry under @variant, with the state before every instruction."""
+        return self._runner.run(entry, variant, watch=True)
 
     def locate(self, groups: list[Group]) -> None:
         """Say how to mend each group, and bring its first finding to its very instruction, with the

@@ -157,9 +157,12 @@ class Runner:
         if do is None:
             self._end(instruction.kind.name.lower(), pc)
             return 0, False
+        before = self._moment(pc) if self._cpu.watch else None
         onward = do(instruction)
         if onward is None:
             return pc, True
+        if before is not None:
+            self._trace.watched.append(before)
         self._cpu.path.append(pc)
         return onward, False
 
