@@ -235,10 +235,11 @@ hostile: ## run random programs in ring 3, thousands a second: PROGRAMS=, SEED=,
 	@$(PYTHON) scripts/hostile --emu $(call quote,$(EMU)) $(PROGRAMS:%=--programs %) $(SEED:%=--seed %) \
 		$(BUILD)
 
-explore: ## record the traps, and make build/explorer/index.html of them: FAULTS=DIR, CHECK=1
-	@$(DEPS) kernel image run lint bugs silicon clang $(if $(CHECK),test browser)
-	@$(MAKE) --no-print-directory $(ISO)
-	@$(PYTHON) scripts/explore $(if $(CHECK),--check) $(BUILD)
+explore: THEIR_STUBS = $(THEIR_ELF) $(ARGS)
+explore: ## record the traps, and make a page of them that plays each: CHECK=1, or of your stubs: ELF=KERNEL
+	@$(DEPS) lint $(if $(strip $(THEIR_STUBS)),,kernel image run bugs silicon clang) $(if $(CHECK),test browser)
+	@$(if $(strip $(THEIR_STUBS)),,$(MAKE) --no-print-directory $(ISO))
+	@$(PYTHON) scripts/explore $(if $(CHECK),--check) $(BUILD) $(THEIR_STUBS)
 
 mutate: ## break each instruction and statement of the path in turn, or those that K= names: a test must find it
 	@$(DEPS) kernel image run debug silicon bugs test

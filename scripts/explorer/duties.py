@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from explorer.log import GENERAL
 from explorer.program import Program
 from paths.duties import duties
 
@@ -44,3 +45,24 @@ def _of_path(path: list[int], replay: Replay) -> dict[int, str | None]:
     insns = [insn for rip in path if (insn := replay.instructions.get(rip))]
     texts = [f"{insn.mnemonic} {insn.op_str}".strip().replace(", ", ",") for insn in insns]
     return {insn.address: DUTIES[name] for insn, name in zip(insns, duties(texts))}
+
+
+def of_texts(texts: dict[int, str]) -> dict[int, str | None]:
+    """The duty of each instruction of a path that is not ours, by its address; where it is not plain,
+    none."""
+    rows = duties([text.replace(", ", ",") for text in texts.values()])
+    return {address: _plain(text, row) for (address, text), row in zip(texts.items(), rows)}
+
+
+def _plain(text: str, row: str) -> str | None:
+    """The duty of the instruction @text, which has the @row of `make compare`, where the latter goes
+    by what there is in the paths that it knows."""
+    operation, _, operands = text.partition(" ")
+    is_plain = {
+        "DF and AC": operation in ("cld", "clac"),
+        "error code, vector": operation in ("push", "add"),
+        "alignment": operands.startswith("rsp,"),
+    }
+    if operation == "push" and operands in GENERAL:
+        return "saving"
+    return DUTIES[row] if is_plain.get(row, True) else None

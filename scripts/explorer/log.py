@@ -118,6 +118,8 @@ def parse(text: str) -> Log:
     for kind, block in blocks:
         if kind == "executed":
             line, _, dump = block.partition("\n")
+            if "IP=" not in dump:
+                continue  # the log ends here, or was cut
             last = Executed(int(PC.search(line)[1], 16), dump, last)
             log.events.append(last)
         elif kind == "delivery":

@@ -33,8 +33,10 @@ class Step:
     says: str = ""
     reads: str = ""
     stack: str = ""
+    who: str = ""  # takes it, if the place does not tell
     registers: Registers = field(default_factory=dict)
     writes: dict[int, tuple[int | None, str, str]] = field(default_factory=dict)
+    findings: list[dict] = field(default_factory=list)  # stublint's
 
     def json(self) -> dict:
         found: dict = {}
@@ -44,7 +46,7 @@ class Step:
             found["delivery"] = self.delivery
         else:
             found["skipped"] = self.skipped
-        for name in ("says", "reads", "stack"):
+        for name in ("says", "reads", "stack", "who"):
             if getattr(self, name):
                 found[name] = getattr(self, name)
         if self.registers:
@@ -54,6 +56,8 @@ class Step:
                 [f"{address:x}", None if value is None else f"{value:x}", by, name]
                 for address, (value, by, name) in self.writes.items()
             ]
+        if self.findings:
+            found["finding"] = self.findings
         return found
 
 

@@ -89,7 +89,7 @@ def test_what_the_packer_cannot_read_is_listed_with_its_reason(
     for name, text in files.items():
         (tmp_path / f"{name}.json").write_text(text)
     page = tmp_path / "index.html"
-    page.write_text(pack.page(tmp_path, tmp_path))
+    page.write_text(pack.page(pack.data(tmp_path, tmp_path)))
     browser.open(page, "#/trap/pf-write-readonly/1")
     assert said(browser) == ""
     reasons = {"broken": "no JSON", "empty": "no JSON", "list": "no recording", "newer": "format 9"}
@@ -100,7 +100,7 @@ def test_what_the_packer_cannot_read_is_listed_with_its_reason(
 
 def test_a_page_without_recordings(browser: Browser, tmp_path: Path) -> None:
     page = tmp_path / "index.html"
-    page.write_text(pack.page(tmp_path, tmp_path))
+    page.write_text(pack.page(pack.data(tmp_path, tmp_path)))
     browser.open(page, "")
     assert "make explore" in said(browser)
     browser.go("#/vectors")

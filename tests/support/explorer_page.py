@@ -62,7 +62,7 @@ def page(traces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from explorer import pack
 
     path = tmp_path_factory.mktemp("explorer") / "index.html"
-    path.write_text(pack.page(traces, BUILD))
+    path.write_text(pack.page(pack.data(traces, BUILD)))
     return path
 
 

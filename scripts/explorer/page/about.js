@@ -11,9 +11,18 @@ const KEYS = {
     Escape: "close a hint or a list",
 };
 
-export function aboutTab(index, startStory) {
+/** How the recordings of @index were made. */
+function how(index) {
     const count = (group) => index.recordings.filter((entry) => entry.group === group).length;
     const steps = index.recordings.reduce((sum, entry) => sum + (entry.length ?? 0), 0);
+    const words = steps.toLocaleString("en");
+    if (index.findings)
+        return `Each stub was run in stublint’s emulator, from the state in which the CPU delivers its vector: ${count("foreign")} runs, ${words} steps. The kernel itself was not booted, C was not run, and the program’s registers hold made-up values, so that each is known wherever it turns up.`;
+    return `Each trap was raised in the running kernel and single-stepped: ${count("fault")} cases of the catalogue, ${count("bug")} broken kernels, ${words} steps. What the page shows of a step was read from the machine at that step.`;
+}
+
+/** The tab; @startStory is null where there is no story. */
+export function aboutTab(index, startStory) {
     return [
         heading(
             "About",
@@ -26,23 +35,21 @@ export function aboutTab(index, startStory) {
                 "section",
                 {},
                 el("h2", {}, "Nothing here is drawn by hand"),
-                el(
-                    "p",
-                    {},
-                    `Each trap was raised in the running kernel and single-stepped: ${count("fault")} cases of the catalogue, ${count("bug")} broken kernels, ${steps.toLocaleString("en")} steps. What the page shows of a step was read from the machine at that step.`,
-                ),
+                el("p", {}, how(index)),
                 el("p", {}, `Recorded with ${index.machine}, of ${index.kernel}.`),
                 el(
                     "p",
                     {},
-                    el("code", {}, "make explore"),
+                    el("code", {}, index.findings ? "make explore ELF=KERNEL" : "make explore"),
                     " records all of it anew and writes this page, one file that needs no network.",
                 ),
-                el(
-                    "button",
-                    { type: "button", class: "primary", onclick: startStory },
-                    "The story of one page fault",
-                ),
+                startStory
+                    ? el(
+                          "button",
+                          { type: "button", class: "primary", onclick: startStory },
+                          "The story of one page fault",
+                      )
+                    : "",
             ),
             el(
                 "section",

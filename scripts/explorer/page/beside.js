@@ -6,7 +6,9 @@ const PLAIN = ["pf-write-readonly", "ud-ud2", "gp-user-cli", "bp-int3", "bp-user
 /** Lists of recordings to compare @entry with, each under what the comparison shows. */
 export function companions(entry, entries) {
     const others = entries.filter((other) => other.name !== entry.name && !other.problem);
-    const faults = others.filter((other) => other.group === "fault");
+    // A foreign kernel's are beside their own kind.
+    const kind = entry.group === "foreign" ? "foreign" : "fault";
+    const faults = others.filter((other) => other.group === kind);
     const hasCode = (other) => other.error !== null;
     const isIst = (other) => /IST/.test(other.stack);
     const bugs = others.filter((other) => other.group === "bug" && other.healthy === entry.name);
@@ -21,7 +23,7 @@ export function companions(entry, entries) {
             faults.filter(
                 (other) => other.ring !== entry.ring && hasCode(other) === hasCode(entry),
             ),
-            entry.mnemonic,
+            entry,
         ),
         [isIst(entry) ? "on the kernel's stack" : "on an IST stack"]: plainest(
             faults.filter((other) => isIst(other) !== isIst(entry) && other.ring === entry.ring),
@@ -33,9 +35,10 @@ export function companions(entry, entries) {
     return Object.fromEntries(Object.entries(lists).filter(([, found]) => found.length));
 }
 
-function plainest(found, mnemonic = null) {
+function plainest(found, like = null) {
     const rank = (entry) =>
-        (entry.mnemonic === mnemonic ? 0 : 10) +
+        (entry.mnemonic === like?.mnemonic ? 0 : 10) +
+        (entry.vector === like?.vector ? 0 : 1) +
         (PLAIN.includes(entry.name) ? PLAIN.indexOf(entry.name) - 8 : 0);
     return found.toSorted((a, b) => rank(a) - rank(b)).slice(0, 1);
 }

@@ -44,9 +44,10 @@ export const DUTIES = {
     },
 };
 
-/** The two sentences on @duty, and where the manual has it. */
-export function why(duty) {
-    return prose(DUTIES[duty].why);
+/** The two sentences on @duty; the second may be about our own path. */
+export function why(duty, isOurs) {
+    const text = DUTIES[duty].why;
+    return prose(isOurs ? text : text.replace(/(?<=[.:]) .*/, "").replace(/:$/, "."));
 }
 
 export function manualLink(duty) {

@@ -72,7 +72,9 @@ export function explorer(entries, pick) {
         if (player?.name === route.trap && player.vs === route.vs) return seek(route.step);
         pause();
         const sides = await Promise.all(
-            [route.trap, route.vs].filter(Boolean).map((name) => side(find(name), byName)),
+            [route.trap, route.vs]
+                .filter(Boolean)
+                .map((name) => side(find(name), byName, Boolean(route.vs))),
         );
         if (!isWanted()) return;
         player = assemble(route, sides, { entries, pick, seek: move, togglePlay });
@@ -97,8 +99,8 @@ function near(name, entries) {
         : "The list of traps has all there are.";
 }
 
-/** The panels of one recording. */
-async function side(entry, byName) {
+/** The panels of one recording, which stands beside another one or has all the room. */
+async function side(entry, byName, isBeside) {
     const [recording, sources] = await Promise.all([
         load(entry),
         has("sources") ? chunk("sources") : { files: {}, patched: {} },
@@ -109,7 +111,7 @@ async function side(entry, byName) {
         nowPanel(recording, bugAddress),
         sourcePanel(recording, sources.files, sources.patched[entry.name]),
         stackPanel(recording),
-        registersPanel(),
+        registersPanel(isBeside),
     ];
     const update = (k) => {
         const state = stateAt(recording, k);
@@ -123,7 +125,8 @@ function assemble(route, sides, { entries, pick, seek, togglePlay }) {
     const steps = rows
         ? sides.map((each, s) => rows.map((row) => each.recording.steps[row[s]] ?? null))
         : [sides[0].recording.steps];
-    const line = timeline(steps, seek);
+    const actors = sides.map((each) => each.recording.actors);
+    const line = timeline(steps, actors, seek);
     const lamps = dutyLamps(steps, seek, () => player.step);
     const transport = transportOf(() => player, seek, togglePlay);
     const player = {
@@ -255,7 +258,7 @@ function trapBar(route, sides, entries, pick) {
 
 function random(entries, entry) {
     const others = entries.filter(
-        (other) => other.group === "fault" && other !== entry && !other.problem,
+        (other) => /fault|foreign/.test(other.group) && other !== entry && !other.problem,
     );
     return (others[Math.floor(Math.random() * others.length)] ?? entry).name;
 }

@@ -7,6 +7,7 @@ import { chunk, load, Problem } from "./data.js";
 import { setConstants } from "./decode.js";
 import { el } from "./dom.js";
 import { explorer } from "./explore.js";
+import { findingsTab } from "./findings.js";
 import { closeHint } from "./hint.js";
 import { picker } from "./picker.js";
 import { read, replace, trapAddress } from "./route.js";
@@ -18,6 +19,7 @@ import { vectorsTab } from "./vectors.js";
 
 const TABS = {
     trap: "Explore",
+    findings: "Findings",
     truth: "Truth",
     bugs: "Bugs",
     cost: "Cost",
@@ -56,22 +58,28 @@ async function start() {
     document
         .getElementById("tabs")
         .append(
-            ...Object.entries(TABS).map(([tab, title]) =>
-                el("a", { href: tab === "trap" ? "#/" : `#/${tab}`, "data-tab": tab }, title),
+            ...index.tabs.map((tab) =>
+                el(
+                    "a",
+                    { href: tab === "trap" ? "#/trap" : `#/${tab}`, "data-tab": tab },
+                    TABS[tab],
+                ),
             ),
         );
     const page = pageOf(index);
     addEventListener("hashchange", page.go);
     addEventListener("keydown", page.onKey);
     const isAtHome = /^#?\/?$/.test(location.hash);
+    if (isAtHome && index.findings?.length) history.replaceState(null, "", "#/findings");
     await page.go();
-    if (isAtHome && !kept("story")) await page.story(0);
+    if (isAtHome && page.hasStory && !kept("story")) await page.story(0);
 }
 
 function pageOf(index) {
     const entries = index.recordings;
     const { element: dialog, open } = picker(entries);
     const play = explorer(entries, open);
+    const hasStory = entries.some((entry) => entry.name === STORY);
     document.body.append(dialog);
     let card = null;
 
@@ -103,7 +111,8 @@ function pageOf(index) {
         cost: costTab,
         stacks: stacksTab,
         vectors: (route) => vectorsTab(route, entries),
-        about: () => aboutTab(index, () => story(0).catch(tell)),
+        findings: () => findingsTab(index),
+        about: () => aboutTab(index, hasStory ? () => story(0).catch(tell) : null),
     };
     const show = async (route, isWanted) => {
         if (route.tab === "trap") {
@@ -113,7 +122,7 @@ function pageOf(index) {
             return play.show({ ...route, trap }, isWanted);
         }
         play.leave();
-        if (!tabs[route.tab]) throw new Problem(`There is no part "${route.tab}" of this page.`);
+        if (!index.tabs.includes(route.tab)) throw new Problem(`There is no part "${route.tab}" of this page.`);
         const parts = await tabs[route.tab](route);
         if (isWanted()) main.replaceChildren(el("div", { class: `tab tab-${route.tab}` }, parts));
     };
@@ -148,7 +157,7 @@ function pageOf(index) {
         if (/^[a-z]$/.test(event.key) && !hasLetters()) return;
         play.onKey(event);
     };
-    return { go, onKey, story };
+    return { go, onKey, story, hasStory };
 }
 
 function mark(tab) {

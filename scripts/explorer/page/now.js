@@ -3,6 +3,7 @@
 import { gate } from "./decode.js";
 import { el } from "./dom.js";
 import { DUTIES, manualLink, why } from "./duties.js";
+import { toldRows } from "./findings.js";
 import { decodable } from "./hint.js";
 import { actor, deliveryStart, dutyOf } from "./recording.js";
 
@@ -26,32 +27,30 @@ export function nowPanel(recording, bugAddress) {
         element.dataset.who = step ? actor(step) : "end";
         element.replaceChildren(
             ...(step ? describe(step, k, recording) : ending(recording)),
-            ...(duty in DUTIES ? dutyText(duty, bugAddress) : []),
+            ...(duty in DUTIES ? dutyText(duty, recording, bugAddress) : []),
         );
     };
     return { element, update };
 }
 
 function describe(step, k, recording) {
-    const who = actor(step);
-    const finding = step.finding
-        ? [el("p", { class: "finding" }, el("strong", {}, "Found here: "), step.finding)]
-        : [];
+    const name = actorName(actor(step), recording);
+    const finding = (step.finding ?? []).map(foundHere);
     if ("delivery" in step)
         return [
-            head(who, `delivery, step ${k - deliveryStart(recording, k) + 1}`, step.delivery),
+            head(name, `delivery, step ${k - deliveryStart(recording, k) + 1}`, step.delivery),
             el("p", {}, step.says, step.reads ? [" ", reads(step.reads)] : ""),
             ...finding,
         ];
     if ("skipped" in step)
         return [
-            head(who, step.skipped === null ? "not recorded" : `${step.skipped} instructions`, "C runs"),
+            head(name, step.skipped ? `${step.skipped.toLocaleString("en")} instructions` : "", "C runs"),
             el("p", {}, step.says),
             ...finding,
         ];
     const { symbol, file, line, bytes, text } = step.code ?? {};
     return [
-        head(who, symbol, text),
+        head(name, symbol, text),
         el(
             "p",
             { class: "place" },
@@ -62,11 +61,26 @@ function describe(step, k, recording) {
     ];
 }
 
-function head(who, where, text) {
+/** @who, by the name that this kernel has for it. */
+function actorName(who, recording) {
+    return recording.actors?.[who] ?? ACTORS[who];
+}
+
+/** What stublint says of this step. */
+function foundHere({ rule, severity, seen, due, fix, manual }) {
+    return el(
+        "div",
+        { class: "finding", "data-severity": severity },
+        el("p", {}, el("strong", {}, `${severity} ${rule}`)),
+        el("dl", { class: "told-rows" }, toldRows({ seen, due, fix, manual })),
+    );
+}
+
+function head(name, where, text) {
     return el(
         "p",
         { class: "now-head" },
-        el("span", { class: "actor" }, ACTORS[who] ?? who),
+        el("span", { class: "actor" }, name),
         el("span", { class: "symbol" }, where ?? ""),
         el("span", { class: "instruction" }, text ?? ""),
     );
@@ -74,7 +88,7 @@ function head(who, where, text) {
 
 function ending(recording) {
     return [
-        head("end", "", "The recording ends here"),
+        head("", "", "The recording ends here"),
         el(
             "p",
             {},
@@ -102,20 +116,22 @@ function spaced(bytes) {
     return bytes.replace(/../g, "$& ").trim();
 }
 
-function dutyText(duty, bugAddress) {
+/** Why; of another kernel, what holds for any. */
+function dutyText(duty, recording, bugAddress) {
     const { bug } = DUTIES[duty];
+    const isOurs = recording.group !== "foreign";
     return [
         el(
             "p",
             { class: "why" },
             el("strong", {}, `${DUTIES[duty].title}. `),
-            why(duty),
+            why(duty, isOurs),
             " ",
             el(
                 "span",
                 { class: "links" },
                 manualLink(duty),
-                el("a", { href: bugAddress(bug) }, `what if not: ${bug}`),
+                isOurs ? el("a", { href: bugAddress(bug) }, `what if not: ${bug}`) : "",
             ),
         ),
     ];

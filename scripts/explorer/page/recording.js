@@ -52,7 +52,7 @@ const CHAPTERS = {
 };
 
 /** @steps, where a null is a gap, in runs of one actor: where each begins, its length, its title. */
-export function chapters(steps) {
+export function chapters(steps, actors = {}) {
     const runs = [];
     for (const [number, step] of steps.entries()) {
         const who = step ? actor(step) : null;
@@ -61,7 +61,7 @@ export function chapters(steps) {
     }
     let hasCalled = false;
     for (const run of runs) {
-        run.title = CHAPTERS[run.who] ?? run.who ?? "";
+        run.title = actors[run.who] ?? CHAPTERS[run.who] ?? run.who ?? "";
         if (run.who === "trap_entry") run.title += hasCalled ? " restores" : " saves";
         if (run.who === "C") hasCalled = true;
         if (run.who === "CPU") hasCalled = false;
@@ -73,7 +73,10 @@ export function chapters(steps) {
 export function words(step) {
     if (!step) return "the recording ends";
     if ("delivery" in step) return `the CPU: ${step.delivery}`;
-    if ("skipped" in step) return step.skipped === null ? step.says : `${step.skipped} instructions of C`;
+    if ("skipped" in step)
+        return step.skipped === null
+            ? step.says
+            : `${step.skipped.toLocaleString("en")} instructions of C`;
     return step.code?.text || "an instruction";
 }
 

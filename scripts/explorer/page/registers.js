@@ -22,20 +22,23 @@ const GENERAL = [
     "r14",
     "r15",
 ];
-const OTHERS = ["rip", "cr2", "rflags", "cr3", "dr6", "cs", "ss", "ds", "es", "fs", "gs"];
+const OTHERS = ["rip", "cr2", "rflags", "cr3", "dr6", "gs base", "cs", "ss", "ds", "es", "fs", "gs"];
 const SELECTORS = ["cs", "ss", "ds", "es", "fs", "gs"];
 
-export function registersPanel() {
+/** A panel; beside another recording, of what the last step has changed alone. */
+export function registersPanel(isBeside) {
     const list = el("dl", { class: "registers" });
     const selectors = el("dl", { class: "registers selectors" });
     const element = el(
         "section",
-        { class: "panel cpu" },
+        { class: isBeside ? "panel cpu few" : "panel cpu" },
         el(
             "div",
             { class: "panel-head" },
-            el("h3", {}, "Registers"),
-            el("span", { class: "where" }, "marked: what the last step changed"),
+            el("h3", {}, isBeside ? "Changed" : "Registers"),
+            isBeside
+                ? ""
+                : el("span", { class: "where" }, "marked: what the last step changed"),
         ),
         list,
         selectors,

@@ -167,16 +167,19 @@ function fill(row, address, slot, { isDead, isNew, isTop, recording }) {
         ),
         el("td", { class: "value" }, slot ? value(slot, recording) : unseen("not written yet")),
         el("td", { class: "name" }, slot?.name ?? ""),
-        el("td", { class: "who" }, isDead && slot ? unseen("left behind, ") : "", caption(who)),
+        el("td", { class: "who" }, isDead && slot ? unseen("left behind, ") : "", caption(who, recording)),
     );
 }
 
-function caption(who) {
-    return (
-        { CPU: "the CPU", stub: "the stub", before: "before the trap", program: "the program" }[
-            who
-        ] ?? who
-    );
+const CAPTIONS = {
+    CPU: "the CPU",
+    stub: "the stub",
+    before: "before the trap",
+    program: "the program",
+};
+
+function caption(who, recording) {
+    return recording.actors?.[who] ?? CAPTIONS[who] ?? who;
 }
 
 function value({ value: hex, name }, recording) {

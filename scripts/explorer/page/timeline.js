@@ -6,8 +6,11 @@ import { chapters, dutyOf, words } from "./recording.js";
 
 const NARROW = 0.045; // of the band: too little for a chapter's title
 
-/** A band for each of @sides, lists of steps and gaps of one length; seek(step) goes to one. */
-export function timeline(sides, seek) {
+/**
+ * A band for each of @sides: lists of steps and gaps of one length, whose @actors have names of their
+ * own. seek(step) goes to one.
+ */
+export function timeline(sides, actors, seek) {
     const count = sides[0].length;
     const range = el("input", {
         type: "range",
@@ -25,7 +28,7 @@ export function timeline(sides, seek) {
         el(
             "div",
             { class: "bands", "aria-hidden": "true" },
-            sides.map((steps) => [band(steps), dutyBand(steps)]),
+            sides.map((steps, s) => [band(steps, actors[s]), dutyBand(steps)]),
         ),
         range,
         played,
@@ -39,8 +42,8 @@ export function timeline(sides, seek) {
     return { element, range, update, count };
 }
 
-function band(steps) {
-    const runs = chapters(steps).map((run) =>
+function band(steps, actors) {
+    const runs = chapters(steps, actors).map((run) =>
         el(
             "span",
             {
@@ -52,7 +55,11 @@ function band(steps) {
             run.length / steps.length > NARROW ? el("span", {}, run.title) : "",
         ),
     );
-    return el("div", { class: "band" }, runs);
+    const found = [...steps.keys()].filter((k) => steps[k]?.finding);
+    const marks = found.map((k) =>
+        el("span", { class: "found-mark", style: `left: ${((k + 0.5) / steps.length) * 100}%` }),
+    );
+    return el("div", { class: "band" }, runs, marks);
 }
 
 function dutyBand(steps) {
