@@ -236,7 +236,7 @@ hostile: ## run random programs in ring 3, thousands a second: PROGRAMS=, SEED=,
 		$(BUILD)
 
 explore: THEIR_STUBS = $(THEIR_ELF) $(ARGS)
-explore: ## record the traps, and make a page of them that plays each: CHECK=1, or of your stubs: ELF=KERNEL
+explore: ## write a page that plays each trap: FAULTS=DIR, CHECK=1; or the stubs of any kernel: ELF=KERNEL
 	@$(DEPS) lint $(if $(strip $(THEIR_STUBS)),,kernel image run bugs silicon clang) $(if $(CHECK),test browser)
 	@$(if $(strip $(THEIR_STUBS)),,$(MAKE) --no-print-directory $(ISO))
 	@$(PYTHON) scripts/explore $(if $(CHECK),--check) $(BUILD) $(THEIR_STUBS)
