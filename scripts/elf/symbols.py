@@ -33,12 +33,18 @@ def binutil(name: str) -> str:
 
 
 def load(elf: str | Path) -> dict[str, Symbol]:
-    """Return the symbols of the file @elf by name."""
+    """Return the symbols of the file @elf by name; of a name that several files have, the last."""
+    return dict(every(elf))
+
+
+def every(elf: str | Path) -> list[tuple[str, Symbol]]:
+    """Return all symbols of the file @elf with their names."""
     command = [binutil("readelf"), "-sW", str(elf)]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    found = {}
+    found = []
     for line in text.splitlines():
         words = line.split()
         if len(words) == 8 and words[0].rstrip(":").isdigit() and words[3] not in NOT_NAMES:
-            found[words[7]] = Symbol(int(words[1], 16), int(words[2], 0), words[3])
+            symbol = Symbol(int(words[1], 16), int(words[2], 0), words[3])
+            found.append((words[7], symbol))
     return found

@@ -10,7 +10,7 @@ from catalogue import Entry
 from explorer.log import Delivered
 from explorer.machine import Ended, Machine, Raised
 from explorer.program import Program
-from explorer.recorder import Result, code_of, source_of
+from explorer.recorder import Result, code_of, has_ticks, source_of
 from explorer.recording import Nothing, make_broken, runs
 from explorer.replay import Disagreement
 from museum.bugs import Bug, BuildError, Tree
@@ -65,7 +65,7 @@ def record_kernel(tree: Tree, bug: Bug) -> dict:
     with Machine(tree.build / "barestub.iso", program, where) as running:
         tables = running.tables()
         try:
-            answer = running.raise_fault(entry.name, TIMEOUT)
+            answer = running.raise_fault(entry.name, has_ticks(entry), TIMEOUT)
         except Ended as ended:
             answer = Raised(entry.name, str(ended), has_ended=True)
         source = source_of(running, program, tables, where)

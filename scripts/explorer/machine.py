@@ -2,8 +2,8 @@
 instruction that matters.
 
 Nobody types: a line that comes by the serial port, or a tick of the timer, comes between other
-instructions each time. The GDB stub stops the kernel where it asks for a command, and gives it one. No
-interrupt comes before an entry lets it in, and the timer's time begins anew with each.
+instructions each time. The GDB stub stops the kernel where it asks for a line, and gives it one; and
+the timer is masked, but for an entry that is about it.
 """
 
 from __future__ import annotations
@@ -35,8 +35,9 @@ POLL = 0.1
 HALTED = b"System Halted."
 
 ARGUMENTS = ("rdi", "rsi")  # System V ABI, AMD64 supplement, 3.2.3
-STI = b"\xfb"
-TICK = 625000  # of 16 ns, the hundredth of a second as kernel/devices/timer.c measures it
+
+# The traps that struct cpu has counted, by vector and in all; a packet holds half of them.
+COUNTS = range(CONSTANTS["CPU_BASE"] + 4096, CONSTANTS["CPU_BASE"] + 4096 + 257 * 8, 257 * 4)
 
 IDT_SIZE, TSS_SIZE = 256 * 16, 104
 TABLE = re.compile(r"^(IDT|TR) *=(?:[0-9a-f]+)? +([0-9a-f]+)", re.MULTILINE)
@@ -107,19 +108,18 @@ class Machine:
         self._directory.cleanup()
 
     def _boot(self) -> None:
-        """Run to where the kernel asks for a command, past the STI behind all that it sets up."""
-        behind = self._run_to(self._address("serial_init"), BOOT_TIMEOUT)
-        back = int.from_bytes(self._stub.read(behind["rsp"], 8), "little")
-        self._leave_out(STI, self._run_to(back, BOOT_TIMEOUT))
-        self._here = self._run_to(self._address("line_read"), BOOT_TIMEOUT)
-
-    def _leave_out(self, instruction: bytes, state: Registers) -> None:
-        """Go on behind @instruction, which comes next."""
-        came = self._stub.read(state["rip"], len(instruction))
-        if came != instruction:
-            raise Lost(f"{came.hex()} at {state['rip']:#x} is not {instruction.hex()}")
-        state.values["rip"] += len(instruction)
+        """Run to where the kernel asks for a command, with its timer masked from the beginning."""
+        write = self._address("lapic_write")
+        self._run_to(self._address("timer_init"), BOOT_TIMEOUT)
+        while (state := self._run_to(write, BOOT_TIMEOUT)) and not is_periodic(state):
+            self._run_to(self._word(state["rsp"]), BOOT_TIMEOUT)
+        state.values["rsi"] |= CONSTANTS["LVT_MASKED"]
         self._stub.set_registers(state)
+        self._here = self._run_to(self._address("line_read"), BOOT_TIMEOUT)
+        self._back = self._word(self._here["rsp"])
+
+    def _word(self, address: int) -> int:
+        return int.from_bytes(self._stub.read(address, 8), "little")
 
     def _address(self, name: str) -> int:
         return self._program.symbol(name).address
@@ -142,14 +142,22 @@ class Machine:
             memory.put(where[name], self._stub.read(where[name], size))
         return memory
 
-    def raise_fault(self, name: str, timeout: float = ENTRY_TIMEOUT) -> Raised:
-        """Raise the entry @name. Raises Ended if that does not come to its end."""
+    def raise_fault(
+        self, name: str, has_ticks: bool = False, timeout: float = ENTRY_TIMEOUT
+    ) -> Raised:
+        """Raise the entry @name, which @has_ticks if it is about the timer. Raises Ended if that does
+        not come to its end."""
         self._said = b""
         self._cut: list[int] | None = None
         self._size = self._log.stat().st_size
         try:
-            self._call("lapic_write", timeout, CONSTANTS["LAPIC_TIMER_INITIAL_COUNT"], TICK)
-            self._raise(name, timeout)
+            for place in COUNTS:
+                self._stub.write(place, bytes(COUNTS.step))
+            self._stub.write(self._here["rsi"], f"raise {name}\0".encode())
+            if has_ticks:
+                self._raise_with_ticks(timeout)
+            else:
+                self._raise(timeout)
         except Lost:
             raise Ended(self._text()) from None
         if self._cut:
@@ -157,15 +165,23 @@ class Machine:
             self._look(LOG, closely="on")
         return Raised(name, self._text(), self._cut is not None)
 
-    def _raise(self, name: str, timeout: float) -> None:
-        """Have the kernel run `raise @name`."""
-        line = self._here["rsi"]
-        self._stub.write(line, f"raise {name}\0".encode())
-        self._begin("monitor_run", line)
+    def _raise(self, timeout: float) -> None:
+        """Have the kernel run the line that it was given."""
         back = self._here["rip"]
+        self._begin("monitor_run", back, self._here["rsi"])
         if not self._counts or self._count(back, timeout) != back:
             self._run_to(back, timeout)
         self._finish()
+
+    def _raise_with_ticks(self, timeout: float) -> None:
+        """The same, with the timer on: its start returns to where the kernel has asked for the line.
+        Whenever QEMU stops, time may go on to the next tick: so nothing stops it in between, and
+        none is left to come when it has."""
+        back = self._here["rip"]
+        for function, following in (("timer_start", self._back), ("timer_stop", back)):
+            self._begin(function, following)
+            self._run_to(back, timeout)
+            self._finish()
 
     def _count(self, back: int, timeout: float) -> int:
         """Run, with a line in the log for each instruction, from the begin of an entry to its end, or
@@ -179,18 +195,13 @@ class Machine:
         self._hmp(f"trace-event {EACH} off")
         return now
 
-    def _call(self, function: str, timeout: float, *arguments: int) -> None:
-        """Have the kernel call its @function."""
-        self._begin(function, *arguments)
-        self._run_to(self._here["rip"], timeout)
-        self._finish()
-
-    def _begin(self, function: str, *arguments: int) -> None:
-        """Stand at the first instruction of @function, as if it had been called in the place of the
-        one that asks for a command, to which it returns."""
+    def _begin(self, function: str, back: int, *arguments: int) -> None:
+        """Stand at the first instruction of @function, which returns to @back, as if it had been
+        called in the place of the one that asks for a line."""
         state = self._stub.registers()
-        state.values |= {"rip": self._address(function), **dict(zip(ARGUMENTS, arguments))}
-        self._stub.write(state["rsp"], self._here["rip"].to_bytes(8, "little"))
+        place = {"rip": self._address(function), "rsp": self._here["rsp"]}
+        state.values |= place | dict(zip(ARGUMENTS, arguments))
+        self._stub.write(state["rsp"], back.to_bytes(8, "little"))
         self._stub.set_registers(state)
 
     def _finish(self) -> None:
@@ -257,6 +268,12 @@ class Machine:
             whole = data.rfind(b"\nTrace ", 0, begin) + 1
             data = data[:whole] + data[end:]
         return data.decode(errors="replace")
+
+
+def is_periodic(state: Registers) -> bool:
+    """Whether lapic_write(), at whose first instruction the machine is, switches the timer on."""
+    is_timer = state["rdi"] == CONSTANTS["LAPIC_LVT_TIMER"]
+    return is_timer and bool(state["rsi"] & CONSTANTS["LVT_TIMER_PERIODIC"])
 
 
 def version() -> str:

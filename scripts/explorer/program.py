@@ -11,7 +11,7 @@ from pathlib import Path
 
 import capstone
 
-from elf.symbols import Symbol, binutil, load
+from elf.symbols import Symbol, binutil, every
 from explorer.log import Registers
 from manuals import CONSTANTS
 
@@ -21,7 +21,7 @@ STUB_SIZE, VECTORS = 16, 256
 # The functions that trap_dispatch() calls: their first instruction is recorded, their body is not.
 HANDLERS = (
     "on_trap on_user_call fix_up handle_tick keyboard_trap serial_trap only_count"
-    " handle_irq7 handle_irq15"
+    " handle_irq7 handle_irq15 on_stop on_call on_shootdown"
 ).split()
 
 
@@ -32,9 +32,9 @@ class Program:
         """@root is the directory of the sources, from which their names are told."""
         self.elf = elf
         self.root = root
-        self.symbols: dict[str, Symbol] = load(elf)
-        named = ((s.address, name) for name, s in self.symbols.items() if s.kind != "OBJECT")
-        self._places = sorted(named)
+        symbols = every(elf)
+        self.symbols: dict[str, Symbol] = dict(symbols)
+        self._places = sorted((s.address, name) for name, s in symbols if s.kind != "OBJECT")
         self._lines: dict[int, tuple[str, int] | None] = {}
         self._decoders: dict[int, capstone.Cs] = {}
 
@@ -91,7 +91,7 @@ class Program:
         names = ("ring3_call", "ring_end")
         calls = range(*(self.symbol(name).address for name in names))
         dispatch = self.symbol("trap_dispatch")
-        heads = [self.symbol(name).address for name in HANDLERS if name in self.symbols]
+        heads = [address for address, name in self._places if name in HANDLERS]
         return [
             self.stubs,
             self.entry,

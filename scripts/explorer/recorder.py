@@ -33,7 +33,7 @@ def _raise_all(running: Machine, entries: list[Entry]) -> dict[str, Raised]:
     said = {}
     for entry in entries:
         try:
-            said[entry.name] = running.raise_fault(entry.name)
+            said[entry.name] = running.raise_fault(entry.name, has_ticks(entry))
         except Ended as ended:
             said[entry.name] = Raised(entry.name, str(ended), has_ended=True)
             break
@@ -77,6 +77,11 @@ def source_of(running: Machine, program: Program, tables: Memory, where: list[ra
     title = f"QEMU {machine.version()}, TCG"
     program.lines(sorted(logged.code))
     return Source(program, logged, tables, f"barestub {version()}", title, where)
+
+
+def has_ticks(entry: Entry) -> bool:
+    """Whether @entry is about the timer."""
+    return "TIMER" in entry.text
 
 
 def code_of(program: Program, entry: Entry) -> int:
