@@ -8,6 +8,8 @@
 #include "cpu/paging.h"
 #include "cpu/x86.h"
 #include "lib/string.h"
+#include "trap/idt.h"
+#include "trap/stacks.h"
 #include "trap/vectors.h"
 
 // Where XSAVE has them: SDM vol. 1, 10.5.1 and 13.4.2. YMM stands there where CPUID has it: with
@@ -175,6 +177,27 @@ static uint64_t find_secret(const struct program *program, const void *words, si
     return 0;
 }
 
+/// The address of the GDT or the IDT anywhere in the page at @bytes: SGDT and SIDT store it behind
+/// a limit of two bytes. SDM vol. 2, SGDT; UMIP forbids them.
+static uint64_t find_table(const char *bytes)
+{
+    const uint64_t gdt = (uint64_t)this_cpu()->gdt, idt = (uint64_t)idt_gate(0);
+    for (size_t i = 0; i + sizeof(uint64_t) <= PAGE_SIZE; i++) {
+        uint64_t value;
+        memcpy(&value, bytes + i, sizeof(value));
+        if (value == gdt || value == idt)
+            return value;
+    }
+    return 0;
+}
+
+/// An address of the kernel in the @page of ring 3.
+static uint64_t find_in_page(const struct program *program, uint64_t page)
+{
+    uint64_t found = find_secret(program, alias(page), PAGE_SIZE);
+    return found ? found : find_table(alias(page));
+}
+
 uint64_t world_find_leak(const struct program *program, const struct regs *regs,
                          const struct extended *extended)
 {
@@ -183,6 +206,6 @@ uint64_t world_find_leak(const struct program *program, const struct regs *regs,
         found = find_secret(program, extended, sizeof(*extended));
     for (size_t i = 0; i < WRITABLE_COUNT && !found; i++)
         if (was_written(writable[i]))
-            found = find_secret(program, alias(writable[i]), PAGE_SIZE);
+            found = find_in_page(program, writable[i]);
     return found;
 }

@@ -14,8 +14,9 @@ import pytest
 from attack.entry import entry
 from attack.shrink import shrink
 from attack.target import NUMBER_LIMIT, Answer, Target, code_of
-from conftest import BUILD, ROOT, Start
+from conftest import BUILD, NO_SCREEN, ROOT, Start
 from gdbstub import GdbStub
+from guest import PROMPT
 from qemu import Qemu
 from elf.symbols import Symbol
 
@@ -149,17 +150,32 @@ def test_sse_in_a_handler_is_found(
     assert len(found) > 5
 
 
+def unknowing(machine: Qemu) -> int:
+    """The number of a program in 64-bit mode that starts with no address of the kernel."""
+    for number in range(100):
+        text = machine.ask(f"hostile 1 {SEED} {number} cc")
+        if not re.search("ffffffff[8d]0", text) and "CS      0x002b" in text:
+            return number
+    raise AssertionError("there is none")
+
+
 def test_an_address_of_the_kernel_in_ring_3_is_found(machine: Qemu) -> None:
     """A program that makes one of two halves, as if it had been told."""
-    number = next(
-        number for number in range(100)
-        if "ffffffff80" not in (text := machine.ask(f"hostile 1 {SEED} {number} cc"))
-        and "ffffffffd0" not in text and "CS      0x002b" in text
-    )  # fmt: skip
+    number = unknowing(machine)
     # mov eax, 0xD000; shl rax, 16; mov ecx, 0xFFFFFFFF; shl rcx, 32; or rax, rcx; int3
     code = "b800d0000048c1e010b9ffffffff48c1e1204809c8cc"
     answer = machine.ask(f"hostile 1 {SEED} {number} {code}")
     assert "an address of the kernel is in ring 3: 0xffffffffd0000000\n" in answer
+
+
+def test_a_table_that_sgdt_tells_of_is_found(iso: str, symbols: dict[str, Symbol]) -> None:
+    """Where there is no UMIP. The CPU stores the limit, two bytes, and then the address."""
+    with Qemu(iso, options=(*NO_SCREEN, "-cpu", "qemu64")) as machine:
+        machine.wait_for(PROMPT)
+        # mov edi, HOSTILE_DATA + 1; sidt [rdi]; int3
+        answer = machine.ask(f"hostile 1 {SEED} {unknowing(machine)} bf012090000f010fcc")
+    idt = symbols["idt"].address
+    assert f"an address of the kernel is in ring 3: {idt:#x}\n" in answer
 
 
 def test_a_failure_is_brought_down_to_its_shortest_code() -> None:
