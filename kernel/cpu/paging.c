@@ -121,3 +121,8 @@ void *paging_map_physical(uint64_t physical, size_t length, bool uncached)
     device_next += size_with_gap;
     return (void *)(address + offset);
 }
+
+uint64_t paging_device_end(void)
+{
+    return device_next;
+}

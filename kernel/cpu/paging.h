@@ -39,5 +39,8 @@ void paging_map_new(uint64_t address, size_t size, uint64_t access);
 /// has no such address or the room for such maps is full.
 void *paging_map_physical(uint64_t physical, size_t length, bool uncached);
 
+/// Where the maps of paging_map_physical(), from DEVICE_BASE on, end so far.
+uint64_t paging_device_end(void);
+
 /// The page-table entry that maps @address, or null if no table reaches it.
 uint64_t *paging_entry(const void *address);

@@ -153,7 +153,8 @@ static void on_nmi(struct regs *regs)
 }
 
 /// What a debug register has seen in MOV SS comes behind the next instruction: if that is INT n, at
-/// the first one of a stub. SDM vol. 3, 6.8.3.
+/// the first one of a stub. SDM vol. 3, 6.8.3. QEMU's TCG has it so behind a watched write as well,
+/// where the instruction that writes goes on to fault.
 static bool is_delayed(const struct regs *regs)
 {
     return regs->vector == VECTOR_DB && phase == RUNS && program->watches_data && regs->rip >> 63;

@@ -12,7 +12,7 @@ struct ending {
     struct regs regs; ///< of its last trap
     uint64_t cr2;
     enum { TRAPPED, PREEMPTED, PREEMPTED_BY_NMI } how;
-    unsigned delayed; ///< debug exceptions that came in ring 0, behind MOV SS
+    unsigned delayed; ///< debug exceptions that MOV SS has held back until ring 0
     char finding[96]; ///< what must not be, or ""
 };
 

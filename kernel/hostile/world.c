@@ -12,8 +12,8 @@
 #include "trap/stacks.h"
 #include "trap/vectors.h"
 
-// Where XSAVE has them: SDM vol. 1, 10.5.1 and 13.4.2. YMM stands there where CPUID has it: with
-// AVX alone that is always here.
+// Where XSAVE has them: SDM vol. 1, 10.5.1 and 13.4.2. YMM is at CPUID's offset, which is 576
+// whenever AVX is the only extension.
 #define EXTENDED_FCW    0
 #define EXTENDED_MXCSR  24
 #define EXTENDED_XMM    160
@@ -23,8 +23,8 @@
 #define FCW_INIT        0x037F // SDM vol. 1, 8.1.5
 #define MXCSR_VALID     0xFFBF // without DAZ, which a CPU may lack
 
-// DR7: L0, and of DR0 writes to four bytes. SDM vol. 3, 17.2.4.
-#define DR7_WATCH_DATA (DR7_INIT | 1 << 0 | 0xDul << 16)
+// DR7: L0, and of DR0 reads and writes of four bytes: MOV SS must read there. SDM vol. 3, 17.2.4.
+#define DR7_WATCH_DATA (DR7_INIT | 1 << 0 | 0xFul << 16)
 
 #define WITNESS_SIZE sizeof(witness)
 static const uint8_t witness[] = {
@@ -157,15 +157,25 @@ static bool holds(const void *bytes, size_t size, uint32_t number)
     return false;
 }
 
-/// Whether @value is an address of the kernel's image, or of the CPU's tables and stacks.
+/// Whether @value is an address of the kernel's image, of the pool, of a device, or of any CPU's
+/// tables and stacks.
 static bool is_secret(uint64_t value)
 {
-    return (value >= (uint64_t)kernel_start && value < (uint64_t)kernel_end) ||
-           (value >= CPU_BASE && value < CPU_BASE + CPU_REGION_SIZE);
+    const struct {
+        uint64_t start, end;
+    } parts[] = {
+        {(uint64_t)kernel_start, (uint64_t)kernel_end},
+        {POOL_BASE, POOL_BASE + POOL_SIZE},
+        {DEVICE_BASE, paging_device_end()},
+        {CPU_BASE, (uint64_t)cpu_at(CPU_LIMIT)},
+    };
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+        if (value >= parts[i].start && value < parts[i].end)
+            return true;
+    return false;
 }
 
-/// The first address of the kernel in @words that @program has not been given
-/// a half of.
+/// The first address of the kernel in @words that @program has not been given a half of.
 static uint64_t find_secret(const struct program *program, const void *words, size_t size)
 {
     for (size_t i = 0; i < size / sizeof(uint64_t); i++) {

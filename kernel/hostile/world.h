@@ -32,7 +32,6 @@ uint64_t world_witness_end(void);
 void world_extended(struct extended *extended);
 
 /// Look for an address of the kernel in what @program could read or write when it ended with @regs
-/// and
-/// @extended; it must not have been given any. Returns the first, or 0.
+/// and @extended; it must not have been given any. Returns the first, or 0.
 uint64_t world_find_leak(const struct program *program, const struct regs *regs,
                          const struct extended *extended);

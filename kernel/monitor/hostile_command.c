@@ -112,7 +112,8 @@ static void print_totals(const struct request *request)
         print("  %-5s%8lu%s", info ? info->mnemonic : "?", totals.by_vector[vector],
               ++column % ENDINGS_PER_ROW == 0 ? "\n" : "");
     }
-    print("\n  kept the CPU: %lu, with interrupts off: %lu; #DB in ring 0 behind MOV SS: %lu\n",
+    print("\n  ended by the timer: %lu\n  ended by an NMI, with interrupts off: %lu\n"
+          "  #DB that came late, in ring 0: %lu\n",
           totals.preempted, totals.preempted_by_nmi, totals.delayed);
     print("hostile: programs=%u seed=%u first=%u findings=%lu\n", request->count, request->seed,
           request->first, totals.findings);

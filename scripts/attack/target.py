@@ -21,11 +21,9 @@ LIMIT_ALONE = 10  # of one program
 FINDING = re.compile(r"^hostile: finding program=(\d+) (.*)", re.MULTILINE)
 TOTAL = re.compile(r"^hostile: programs=(\d+) seed=\d+ first=\d+ findings=\d+", re.MULTILINE)
 ENDED_BY = re.compile(r"\b([A-Z]{2,4}) +(\d+)(?=\s)")
-OTHERS = {
-    "kept the CPU": r"kept the CPU: (\d+)",
-    "kept it with interrupts off": r"interrupts off: (\d+)",
-    "#DB behind MOV SS": r"behind MOV SS: (\d+)",
-}
+BY_TIMER, BY_NMI = "ended by the timer", "ended by an NMI, with interrupts off"
+LATE = "#DB that came late, in ring 0"
+OTHERS = {name: re.compile(rf"{name}: +(\d+)") for name in (BY_TIMER, BY_NMI, LATE)}
 CODE = re.compile(r"^code +((?: [0-9a-f]{2})+)$", re.MULTILINE)
 NO_SCREEN = ("-vga", "none")
 BLOCK = re.compile(r"^IN: .*\n0x([0-9a-f]+):", re.MULTILINE)
@@ -55,7 +53,7 @@ class Answer:
         table = self.text[: total.start()].rpartition("hostile: ")[2]
         found = {name: int(count) for name, count in ENDED_BY.findall(table)}
         for name, pattern in OTHERS.items():
-            found[name] = int(re.search(pattern, table)[1])
+            found[name] = int(pattern.search(table)[1])
         return found
 
 
