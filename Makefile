@@ -64,6 +64,8 @@ GRUB_OPTIONS := --locales= --fonts= --themes= \
 	part_apple part_bsd part_dfly part_dvh part_gpt part_msdos part_plan part_sun part_sunpc"
 # Debian's pytest belongs to Debian's Python.
 PYTHON := $(firstword $(wildcard /usr/bin/python3) python3)
+# One more than the cores of a small machine: a test waits for its guest now and then.
+TEST_WORKERS := 3
 FONT := $(firstword $(wildcard /usr/share/consolefonts/spleen-8x16.psfu.gz \
 	/usr/share/kbd/consolefonts/ter-116n.psf.gz /usr/lib/kbd/consolefonts/ter-116n.psf.gz) \
 	/usr/share/consolefonts/spleen-8x16.psfu.gz)
@@ -144,7 +146,7 @@ test: ## run all tests, or K="...", or EMU=kvm; JUnit XML in build/junit.xml
 		$(if $(IS_X86_64),input)
 	@$(MAKE) --no-print-directory $(BUDGET) $(ISO) \
 		$(if $(IS_X86_64),$(SILICON)/fuzz $(SILICON)/native $(INPUT_FUZZERS))
-	$(PYTHON) -m pytest -c tests/pytest.ini --rootdir=. -n 2 --junitxml=$(BUILD)/junit.xml \
+	$(PYTHON) -m pytest -c tests/pytest.ini --rootdir=. -n $(TEST_WORKERS) --junitxml=$(BUILD)/junit.xml \
 		$(if $(K),-k $(call quote,$(value K))) \
 		tests$(if $(filter kvm,$(EMU)),/machines/test_kvm.py tests/machines/test_kvm_faults.py)
 
