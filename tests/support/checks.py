@@ -80,6 +80,7 @@ NEAREST = {
     ],
     "kernel/report/record.c": ["kernel/test_record.py"],
     "kernel/faults/judge.c": ["kernel/test_judge.py"],
+    "kernel/faults/interruptions.c": ["kernel/test_taken_traps.py"],
     "kernel/faults/program_lines.c": ["machines/test_faults.py::test_fatal_fault"],
     "kernel/devices/apic.c": ["kernel/test_apic_calls.py", "kernel/test_apic_modes.py"],
 }
