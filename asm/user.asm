@@ -12,8 +12,8 @@
         section .text progbits alloc exec nowrite align=16
 
 ; The System V ABI's callee-saved registers, and RFLAGS: the code may leave DF, IF or AC set. RBP
-; comes first, so that it is a frame's with the return address, and a backtrace out of the code finds
-; its way to our caller: from ring 3 by TSS.RSP0, for RBP is ring 3's own there.
+; comes first, so that it is a frame's with the return address, and a backtrace out of the code
+; finds its way to our caller: from ring 3 by TSS.RSP0, for RBP is ring 3's own there.
 %macro save_kernel_state 0
         push    rbp
         mov     rbp, rsp

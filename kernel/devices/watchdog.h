@@ -1,5 +1,5 @@
 // An NMI at a steady rate, from the 8254 by way of the I/O APIC: it reaches the CPU with interrupts
-// off, too, and so takes it back from whoever keeps it. It is one interrupt more at every place.
+// off, too, and so takes it back from whoever keeps it.
 #pragma once
 
 #define WATCHDOG_HZ 1000

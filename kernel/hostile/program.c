@@ -17,6 +17,9 @@
 
 #define OPCODE_NOP 0x90
 
+#define COUNT(array)       (sizeof(array) / sizeof((array)[0]))
+#define IS_POWER_OF_TWO(n) (((n) & ((n)-1)) == 0)
+
 // One in so many programs is that, or has that.
 #define IS_SPIN       256
 #define IS_BYTES      4
@@ -27,11 +30,6 @@
 #define TRACKS        8
 #define STEPS         16
 #define INTERRUPT_OFF 16
-
-static bool one_in(struct random *random, uint64_t power_of_two)
-{
-    return random_below(random, power_of_two) == 0;
-}
 
 /// An address, a selector, a number on an edge, or anything.
 static uint64_t pick_value(struct random *random)
@@ -47,14 +45,15 @@ static uint64_t pick_value(struct random *random)
         HOSTILE_DATA + 1,
         HOSTILE_CODE,
         USER_STACK_HIGH - 64,
-        0x00007FFFFFFFFFFF, // the last of the lower half, and the first that is no address
-        0x0000800000000000,
-        0xFFFF7FFFFFFFFFFF,
+        0x00007FFFFFFFFFFF, // the last of the lower half
+        0x0000800000000000, // the first that is no address
+        0xFFFF7FFFFFFFFFFF, // the last that is none
         random_below(random, 256),
         random_below(random, PAGE_SIZE) + HOSTILE_DATA,
         random_next(random) >> 32,
     };
-    return values[random_below(random, sizeof(values) / sizeof(values[0]))];
+    _Static_assert(IS_POWER_OF_TWO(COUNT(values)), "random_below() takes no other");
+    return values[random_below(random, COUNT(values))];
 }
 
 /// Where a kernel is most easily hurt.
@@ -70,7 +69,8 @@ static uint64_t pick_kernel_address(struct random *random)
         KERNEL_STACK_LOW - 8,
         DF_STACK_HIGH - 8,
     };
-    return addresses[random_below(random, sizeof(addresses) / sizeof(addresses[0]))];
+    _Static_assert(IS_POWER_OF_TWO(COUNT(addresses)), "random_below() takes no other");
+    return addresses[random_below(random, COUNT(addresses))];
 }
 
 static uint64_t pick_rflags(struct random *random)
@@ -78,23 +78,23 @@ static uint64_t pick_rflags(struct random *random)
     uint64_t flags = RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_DF |
                      RFLAGS_OF | RFLAGS_NT | RFLAGS_RF | RFLAGS_AC | RFLAGS_ID;
     flags = (flags & random_next(random)) | RFLAGS_FIXED;
-    flags |= one_in(random, STEPS) ? RFLAGS_TF : 0;
-    return flags | (one_in(random, INTERRUPT_OFF) ? 0 : RFLAGS_IF);
+    flags |= random_one_in(random, STEPS) ? RFLAGS_TF : 0;
+    return flags | (random_one_in(random, INTERRUPT_OFF) ? 0 : RFLAGS_IF);
 }
 
 static void pick_start(struct program *program, struct random *random)
 {
     struct regs *start = &program->start;
     uint64_t *registers = (uint64_t *)start;
-    program->knows_kernel = one_in(random, KNOWS_KERNEL);
+    program->knows_kernel = random_one_in(random, KNOWS_KERNEL);
     for (size_t i = 0; i < GENERAL_REGISTERS; i++) {
-        bool is_kernel = program->knows_kernel && one_in(random, 4);
+        bool is_kernel = program->knows_kernel && random_one_in(random, 4);
         registers[i] = is_kernel ? pick_kernel_address(random) : pick_value(random);
     }
     if (random_bool(random)) // else REP takes its time, and then a page fault
         registers[REGISTER_RCX] = random_below(random, 64);
     start->rsp = random_bool(random) ? USER_STACK_HIGH - 128 : pick_value(random);
-    start->cs = one_in(random, IS_32_BIT) ? SELECTOR_USER_CODE32 : SELECTOR_USER_CODE;
+    start->cs = random_one_in(random, IS_32_BIT) ? SELECTOR_USER_CODE32 : SELECTOR_USER_CODE;
     start->ss = SELECTOR_USER_DATA;
     start->rflags = pick_rflags(random);
 }
@@ -173,16 +173,16 @@ void program_make(struct program *program, uint64_t seed, uint64_t number)
     struct random random = random_from(random_from(seed).state + number);
     memset(program, 0, sizeof(*program));
     pick_start(program, &random);
-    program->watches_data = one_in(&random, WATCHES_DATA);
-    program->tracks_branches = one_in(&random, TRACKS);
+    program->watches_data = random_one_in(&random, WATCHES_DATA);
+    program->tracks_branches = random_one_in(&random, TRACKS);
     program->random = random_from(random_next(&random));
-    if (one_in(&random, IS_SPIN)) {
+    if (random_one_in(&random, IS_SPIN)) {
         make_spin(program, &random);
-    } else if (one_in(&random, IS_BYTES)) {
+    } else if (random_one_in(&random, IS_BYTES)) {
         append_random(program, &random, 1 + random_below(&random, 32));
     } else {
         append_instructions(program, &random);
-        if (one_in(&random, IS_MUTATED))
+        if (random_one_in(&random, IS_MUTATED))
             mutate(program, &random);
     }
     spare_emulator(program);

@@ -31,6 +31,12 @@ static inline uint64_t random_below(struct random *random, uint64_t limit)
     return random_next(random) >> 32 & (limit - 1);
 }
 
+/// True once in @power_of_two times.
+static inline bool random_one_in(struct random *random, uint64_t power_of_two)
+{
+    return random_below(random, power_of_two) == 0;
+}
+
 /// Heads or tails.
 static inline bool random_bool(struct random *random)
 {

@@ -43,7 +43,6 @@ void command_storm(char *argument)
         command_failed();
         return;
     }
-    print("KTAP version 1\n1..%u\n", STORM_CHECKS);
     if (!storm_report(storm_run(length, seed)))
         command_failed();
 }

@@ -50,7 +50,7 @@ static void on_interrupt(struct regs *regs)
     unsigned vector = regs->vector;
     if (!apic_in_service(vector))
         storm_note(storm, (struct wrong){.what = WRONG_ORIGIN, .vector = vector});
-    bool is_early = random_below(&storm->random, ONE_IN_EARLY) == 0;
+    bool is_early = random_one_in(&storm->random, ONE_IN_EARLY);
     if (is_early)
         end(storm, vector);
     if (vector == VECTOR_TIMER)
@@ -73,7 +73,7 @@ static void on_nmi(struct regs *regs)
 static void on_exception(struct regs *regs)
 {
     struct storm *storm = enter(regs);
-    if (regs->rflags & RFLAGS_IF && random_below(&storm->random, ONE_IN_RAISE) == 0)
+    if (regs->rflags & RFLAGS_IF && random_one_in(&storm->random, ONE_IN_RAISE))
         raise_ipi(storm);
     level_dive(storm, regs);
     leave(storm);

@@ -123,7 +123,7 @@ void level_run(struct storm *storm)
     unsigned level = storm->level++;
     bool is_user = random_bool(&storm->random);
     uint64_t rflags = RFLAGS_IF;
-    if (random_below(&storm->random, ONE_IN_STEPS) == 0) {
+    if (random_one_in(&storm->random, ONE_IN_STEPS)) {
         rflags |= RFLAGS_TF;
         storm->raised[VECTOR_DB] += storm->steps[is_user];
     }

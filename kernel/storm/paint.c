@@ -2,7 +2,7 @@
 #include "storm/paint.h"
 
 #define PAINT  0x5041494E54454421ul // no value that a register is likely to hold
-#define MARGIN 256                  // below the painter's own frame: what it calls
+#define MARGIN 256                  // the painter's own frame, below its RBP
 
 void paint_stack(uint64_t low, uint64_t high)
 {

@@ -16,7 +16,7 @@ struct wrong {
         NOTHING,
         WRONG_REGISTER,
         WRONG_EOI,    ///< @vector is still in service behind its handler
-        WRONG_ORIGIN, ///< @vector came, and nobody had raised it
+        WRONG_ORIGIN, ///< @vector came, and was not in service
         WRONG_COUNT,  ///< @vector was raised more often than it came, or less
         WRONG_STACK,  ///< more than its budget lay on @stack
     } what;

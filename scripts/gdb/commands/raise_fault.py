@@ -15,8 +15,8 @@ from ..serial_line import SERIAL
 
 
 def start(fault: Fault, place: str = "") -> None:
-    """Have the kernel raise @fault, `on N` if @place is that, and stop in its code where it will trap: at the instruction
-    that does, or at the first one if the code does not tell which does."""
+    """Have the kernel raise @fault, `on N` if @place is that, and stop in its code where it will
+    trap: at the instruction that does, or at the first one if the code does not tell which does."""
     SERIAL.require_input()
     announce(fault)
     execution.type_at_prompt(f"raise {fault.name} {place}".rstrip())
