@@ -20,7 +20,8 @@
 
 #define DIVES             32 // as many depths: more than there is room for
 #define CALIBRATION_TICKS 5
-#define TOLD_SECONDS      2   // between two words on how far it is
+#define TOLD_SECONDS      2 // between two words on how far it is
+#define CALM_SECONDS      5 // what has not come by then is lost, even on an emulator that had to wait
 #define LAPIC_DIVIDE_BY_1 0xB // SDM vol. 3, figure 10-10
 
 static struct storm storms[CPU_LIMIT];
@@ -118,7 +119,7 @@ static bool is_calm(const struct storm *storm)
 /// Let come what is still due.
 static void die_down(struct storm *storm)
 {
-    uint64_t end = rdtsc() + storm->tsc_per_second;
+    uint64_t end = rdtsc() + CALM_SECONDS * storm->tsc_per_second;
     storm->blows = false;
     storm->dive = 0;
     sti();
