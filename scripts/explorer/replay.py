@@ -279,7 +279,9 @@ class Replay:
         rip = event.registers["rip"]
         if not event.record.software:
             return rip
-        data = self._code.get(rip) or self._program.data(rip, 1)
+        # Where CS has a base, the log names an instruction by its linear address, RIP does not.
+        linear = event.before.rip if event.before else rip
+        data = self._code.get(rip) or self._code.get(linear) or self._program.data(rip, 1)
         return rip + INT_SIZES.get(data[:1], 0)
 
     def _deliver(self, event: Delivered, following: Event | None) -> None:
