@@ -16,6 +16,7 @@ from explorer.log import Registers
 from manuals import CONSTANTS
 
 SECTION = re.compile(r"\] (\.\w+) +PROGBITS +([0-9a-f]+) +([0-9a-f]+) +([0-9a-f]+)")
+ROOT = Path(__file__).parents[2]
 STUB_SIZE, VECTORS = 16, 256
 
 # The functions that trap_dispatch() calls: their first instruction is recorded, their body is not.
@@ -128,7 +129,9 @@ class Program:
     def _name(self, file: str) -> str:
         """@file as seen from the sources' directory."""
         path = os.path.normpath(os.path.join(self.root, file))
-        name = os.path.relpath(path, self.root) if path.startswith(f"{self.root}/") else path
+        # What a kernel of the museum has in common with ours was compiled in our tree.
+        roots = [root for root in (self.root, ROOT) if path.startswith(f"{root}/")]
+        name = os.path.relpath(path, roots[0]) if roots else path
         # NASM names the directory twice: asm/asm/entry.asm, tests/faults/tests/faults/pf.asm.
         folder = os.path.dirname(name)
         half = folder[: len(folder) // 2]
