@@ -25,7 +25,7 @@ from lint.checks.rules import RULES  # noqa: E402
 from lint.checks.system_call_rules import SYSTEM_CALL_RULES  # noqa: E402
 from lint.load.qmp import connect  # noqa: E402
 from lint.load.sources import load_image  # noqa: E402
-from linting import KERNEL_C, SOURCES, Report, Workbench  # noqa: E402
+from linting import KERNEL_C, OUR_KERNEL, Report, Workbench  # noqa: E402
 
 Lint = Callable[..., Report]
 
@@ -114,8 +114,7 @@ def test_the_compilers_own_handlers_are_clean(
 @pytest.mark.parametrize("what", ["linked", "objects"])
 def test_our_kernel_is_clean(what: str, lint: Lint) -> None:
     objects = [BUILD / "asm/stubs.asm.o", BUILD / "asm/entry.asm.o"]
-    kernel = [BUILD / "barestub.elf", "--allow", SOURCES / "barestub.allow"]
-    report = lint(*(kernel if what == "linked" else objects))
+    report = lint(*(OUR_KERNEL if what == "linked" else objects))
     assert (report.status, report.rules()) == (cli.CLEAN, set())
 
 
@@ -136,7 +135,7 @@ def test_a_qemu_that_runs_already(lint: Lint, iso: str, tmp_path: Path) -> None:
         while not (serial.exists() and PROMPT in serial.read_text(errors="replace")):
             assert time.monotonic() < end, "no prompt came"
             time.sleep(0.2)
-        report = lint("--qmp", socket, BUILD / "barestub.elf")
+        report = lint("--qmp", socket, *OUR_KERNEL)
         assert (report.status, report.rules()) == (cli.CLEAN, set())
         qmp = connect(str(socket))
         assert qmp.execute("query-status")["running"]

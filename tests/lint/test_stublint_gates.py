@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from conftest import BUILD
-
 for module in ("unicorn", "capstone", "elftools"):
     pytest.importorskip(module)
 
@@ -17,6 +15,7 @@ from lint.checks.finding import Finding  # noqa: E402
 from lint.checks.gates import Gate, SystemTables, check_gates, entries_of, parse_idt  # noqa: E402
 from lint.load.image import Image, Segment  # noqa: E402
 from lint.load.paging import Page, PageWalker  # noqa: E402
+from linting import OUR_KERNEL  # noqa: E402
 
 CODE, DATA = 0x00AF9A000000FFFF, 0x00CF92000000FFFF
 HANDLER = 0xFFFFFFFF80001000
@@ -154,7 +153,7 @@ def test_an_idt_image_names_the_stubs(
         path.write_bytes(table)
 
     dump(0x8E)
-    arguments = [str(BUILD / "barestub.elf"), "--idt-image", str(path), "--brief"]
+    arguments = [*OUR_KERNEL, "--idt-image", str(path), "--brief"]
     assert cli.main(arguments) == cli.CLEAN
     dump(0x8C)
     assert cli.main(arguments) == cli.FINDINGS

@@ -7,11 +7,12 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from conftest import ROOT
+from conftest import BUILD, ROOT
 from elf.symbols import binutil
 from lint import cli
 
 SOURCES = ROOT / "tests/lint"
+OUR_KERNEL = (str(BUILD / "barestub.elf"), "--allow", str(SOURCES / "barestub.allow"))
 KERNEL_C = ("-ffreestanding", "-mno-red-zone", "-mgeneral-regs-only", "-fno-stack-protector",
             "-fcf-protection=none", "-fno-pic", "-O2", "-g")  # fmt: skip
 
