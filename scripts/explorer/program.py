@@ -123,10 +123,10 @@ class Program:
         for address, line in zip(addresses, text.stdout.splitlines(), strict=True):
             file, _, number = line.partition(" ")[0].rpartition(":")
             if number.isdigit() and file != "??":
-                found[address] = self._name(file), int(number)
+                found[address] = self.named(file), int(number)
         return found
 
-    def _name(self, file: str) -> str:
+    def named(self, file: str) -> str:
         """@file as seen from the sources' directory."""
         path = os.path.normpath(os.path.join(self.root, file))
         # What a kernel of the museum has in common with ours was compiled in our tree.

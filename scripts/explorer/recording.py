@@ -287,8 +287,6 @@ def _body(source: Source, replay: Replay, limit: int) -> dict:
 def describe(source: Source, entry: Entry, replay: Replay, first: Delivery) -> dict:
     """The head of a recording, whose first trap is @first."""
     vector = VECTORS.get(first.record.vector)
-    file = entry.file.resolve()
-    root = source.program.root
     text = entry.file.read_text()
     return {
         "format": FORMAT,
@@ -297,7 +295,7 @@ def describe(source: Source, entry: Entry, replay: Replay, first: Delivery) -> d
         "group": "fault",
         "name": entry.name,
         "summary": entry.summary,
-        "file": str(file.relative_to(root) if file.is_relative_to(root) else entry.file),
+        "file": source.program.named(str(entry.file.resolve())),
         "line": text[: text.index(entry.text)].count("\n") + 1,
         "vector": first.record.vector,
         "mnemonic": vector.mnemonic if vector else None,
