@@ -58,6 +58,19 @@ uint64_t *paging_entry(const void *address)
     return &table[table_index((uint64_t)address, 0)];
 }
 
+void paging_set_access(uint64_t address, uint64_t access)
+{
+    uint64_t *entry = paging_entry((const void *)address);
+    *entry = (*entry & PTE_ADDRESS) | access;
+    invlpg((const void *)address);
+}
+
+void *paging_alias(const void *address)
+{
+    char *frame = memory_virtual(*paging_entry(address) & PTE_ADDRESS);
+    return frame + (uint64_t)address % PAGE_SIZE;
+}
+
 static void map(uint64_t address, uint64_t physical, size_t size, uint64_t access)
 {
     for (size_t offset = 0; offset < size; offset += PAGE_SIZE)

@@ -44,3 +44,10 @@ uint64_t paging_device_end(void);
 
 /// The page-table entry that maps @address, or null if no table reaches it.
 uint64_t *paging_entry(const void *address);
+
+/// Let the page at @address, whose table there is, give @access, on this CPU from now on; its frame
+/// stays.
+void paging_set_access(uint64_t address, uint64_t access);
+
+/// What @address maps, of a frame of the pool, as the pool has it: ring 0 may always write there.
+void *paging_alias(const void *address);

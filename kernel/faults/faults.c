@@ -28,7 +28,7 @@ static unsigned abandoned; ///< how often the running entry was, at traps that i
 static struct record last_trap;
 static bool any_trap;
 
-static trap_fn *handlers_before[VECTOR_COUNT]; ///< null: the entry leaves the vector alone
+static trap_fn *swapped[VECTOR_COUNT]; ///< the handlers that are away while an entry runs
 
 /// End the entry's code, with @result.
 static void abandon(struct regs *regs, uint64_t result)
@@ -131,17 +131,9 @@ static trap_fn *entry_handler(const struct fault *fault, unsigned vector)
 
 static void take_vectors(const struct fault *fault)
 {
-    for (unsigned vector = 0; vector < VECTOR_COUNT; vector++) {
-        trap_fn *handler = entry_handler(fault, vector);
-        handlers_before[vector] = handler ? trap_handler(vector, handler) : NULL;
-    }
-}
-
-static void give_vectors_back(void)
-{
     for (unsigned vector = 0; vector < VECTOR_COUNT; vector++)
-        if (handlers_before[vector])
-            trap_handler(vector, handlers_before[vector]);
+        swapped[vector] = entry_handler(fault, vector);
+    trap_swap_handlers(swapped);
 }
 
 static uint64_t call(const struct fault *fault)
@@ -182,7 +174,7 @@ static void run(const struct fault *fault)
     interruptions_note(fault, outcome.count);
     running = NULL;
     state_restore();
-    give_vectors_back();
+    trap_swap_handlers(swapped);
     tables_close();
     state_unmask_nmi();
     sti();

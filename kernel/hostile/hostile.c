@@ -34,7 +34,7 @@ static const struct program *program;
 static struct ending ending;
 static unsigned interruptions;                      ///< of the running program, those that count
 static struct extended extended_given, extended_at; ///< at its start; at its end
-static trap_fn *handlers_before[VECTOR_COUNT];
+static trap_fn *swapped[VECTOR_COUNT]; ///< the handlers that are away while programs run
 
 /// Keep the first finding: what follows is its consequence.
 __attribute__((format(printf, 1, 2))) static void find(const char *format, ...)
@@ -143,7 +143,7 @@ static void interrupt(struct regs *regs, int how)
 
 static void on_tick(struct regs *regs)
 {
-    handlers_before[VECTOR_TIMER](regs);
+    swapped[VECTOR_TIMER](regs);
     interrupt(regs, PREEMPTED);
 }
 
@@ -201,8 +201,8 @@ void hostile_begin(void)
     state_save();
     tables_open();
     for (unsigned vector = 0; vector < VECTOR_COUNT; vector++)
-        if (handler_for(vector))
-            handlers_before[vector] = trap_handler(vector, handler_for(vector));
+        swapped[vector] = handler_for(vector);
+    trap_swap_handlers(swapped);
     tables_close();
     if (cpu_has(FEATURE_FSGSBASE))
         write_cr4(read_cr4() | CR4_FSGSBASE);
@@ -217,9 +217,7 @@ void hostile_end(void)
     watchdog_stop();
     tables_open();
     state_restore();
-    for (unsigned vector = 0; vector < VECTOR_COUNT; vector++)
-        if (handler_for(vector))
-            trap_handler(vector, handlers_before[vector]);
+    trap_swap_handlers(swapped);
     tables_close();
     sti();
 }

@@ -46,7 +46,7 @@ static const uint64_t writable[] = {
 /// The page of ring 3 at @address as the kernel may use it: under SMAP, and writable.
 static void *alias(uint64_t address)
 {
-    return memory_virtual(*paging_entry((const void *)address) & PTE_ADDRESS);
+    return paging_alias((const void *)address);
 }
 
 void world_init(void)

@@ -13,7 +13,7 @@
 #define ONE_IN_EARLY 2  // interrupts is ended before its handler has done its work
 #define ONE_IN_RAISE 16 // exceptions of a witness makes an interrupt pending behind its instruction
 
-static trap_fn *handlers_before[VECTOR_COUNT];
+static trap_fn *swapped[VECTOR_COUNT]; ///< the handlers that are away while it storms
 
 /// Every handler begins and ends with these.
 static struct storm *enter(const struct regs *regs)
@@ -84,13 +84,13 @@ static void on_breakpoint(struct regs *regs)
     if (is_ours(regs))
         on_exception(regs);
     else
-        handlers_before[VECTOR_BP](regs);
+        swapped[VECTOR_BP](regs);
 }
 
 static void on_step(struct regs *regs)
 {
     if (!is_ours(regs) || !(read_dr6() & DR6_BS)) {
-        handlers_before[VECTOR_DB](regs);
+        swapped[VECTOR_DB](regs);
         return;
     }
     write_dr6(DR6_INIT);
@@ -102,7 +102,7 @@ static void on_page_fault(struct regs *regs)
     if (is_ours(regs) && level_map_touched(read_cr2(), regs->cs & SELECTOR_RPL))
         on_exception(regs);
     else
-        handlers_before[VECTOR_PF](regs);
+        swapped[VECTOR_PF](regs);
 }
 
 static void on_user_call(struct regs *regs)
@@ -132,18 +132,15 @@ static trap_fn *handler_of(unsigned vector)
 void handlers_take(void)
 {
     tables_open();
-    for (unsigned vector = 0; vector < VECTOR_COUNT; vector++) {
-        trap_fn *handler = handler_of(vector);
-        handlers_before[vector] = handler ? trap_handler(vector, handler) : NULL;
-    }
+    for (unsigned vector = 0; vector < VECTOR_COUNT; vector++)
+        swapped[vector] = handler_of(vector);
+    trap_swap_handlers(swapped);
     tables_close();
 }
 
 void handlers_give_back(void)
 {
     tables_open();
-    for (unsigned vector = 0; vector < VECTOR_COUNT; vector++)
-        if (handlers_before[vector])
-            trap_handler(vector, handlers_before[vector]);
+    trap_swap_handlers(swapped);
     tables_close();
 }

@@ -2,7 +2,6 @@
 #include "storm/level.h"
 
 #include "cpu/layout.h"
-#include "cpu/memory.h"
 #include "cpu/paging.h"
 #include "cpu/x86.h"
 #include "devices/apic.h"
@@ -45,17 +44,10 @@ static uint64_t touched_address(unsigned level)
     return witness_address(level) + PAGE_SIZE;
 }
 
-static void set_access(uint64_t address, uint64_t access)
-{
-    uint64_t *entry = paging_entry((const void *)address);
-    *entry = (*entry & PTE_ADDRESS) | access;
-    invlpg((const void *)address);
-}
-
 /// Ring 3's page as ring 0 may use it: SMAP forbids the other address.
 static struct witness *witness_of(unsigned level)
 {
-    return memory_virtual(*paging_entry((const void *)witness_address(level)) & PTE_ADDRESS);
+    return paging_alias((const void *)witness_address(level));
 }
 
 void level_reserve_pages(void)
@@ -70,13 +62,13 @@ void level_reserve_pages(void)
 void level_map_pages(void)
 {
     for (unsigned level = 0; level < LEVELS; level++)
-        set_access(witness_address(level), READ_WRITE | PTE_US);
+        paging_set_access(witness_address(level), READ_WRITE | PTE_US);
 }
 
 void level_unmap_pages(void)
 {
     for (uint64_t offset = 0; offset < STORM_SIZE; offset += PAGE_SIZE)
-        set_access(own_first_page() + offset, 0);
+        paging_set_access(own_first_page() + offset, 0);
 }
 
 bool level_map_touched(uint64_t address, bool is_user)
@@ -84,7 +76,7 @@ bool level_map_touched(uint64_t address, bool is_user)
     uint64_t offset = address - own_first_page();
     if (offset >= STORM_SIZE || offset % LEVEL_SIZE < PAGE_SIZE)
         return false;
-    set_access(address & -PAGE_SIZE, READ_WRITE | (is_user ? PTE_US : 0));
+    paging_set_access(address & -PAGE_SIZE, READ_WRITE | (is_user ? PTE_US : 0));
     return true;
 }
 
@@ -94,7 +86,7 @@ static void prepare_touched(struct storm *storm, uint64_t address, bool is_user)
     if (random_bool(&storm->random)) {
         level_map_touched(address, is_user);
     } else {
-        set_access(address, 0);
+        paging_set_access(address, 0);
         storm->raised[VECTOR_PF]++;
     }
 }

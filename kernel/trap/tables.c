@@ -5,7 +5,6 @@
 #include <stdint.h>
 
 #include "cpu/layout.h"
-#include "cpu/memory.h"
 #include "cpu/paging.h"
 #include "trap/stacks.h"
 
@@ -15,11 +14,8 @@ _Static_assert(sizeof(struct cpu) == CPU_SIZE, "paging_map_cpu() maps so much");
 
 static void set_access(uint64_t start, uint64_t end, uint64_t access)
 {
-    for (uint64_t address = start; address < end; address += PAGE_SIZE) {
-        uint64_t *entry = paging_entry((const void *)address);
-        *entry = (*entry & PTE_ADDRESS) | access;
-        invlpg((const void *)address);
-    }
+    for (uint64_t address = start; address < end; address += PAGE_SIZE)
+        paging_set_access(address, access);
 }
 
 static void set_access_of_all(uint64_t access)
@@ -41,7 +37,5 @@ void tables_close(void)
 
 void *tables_rsp0(void)
 {
-    const uint64_t address = (uint64_t)&this_cpu()->tss.rsp[0];
-    const uint64_t entry = *paging_entry((const void *)address);
-    return (char *)memory_virtual(entry & PTE_ADDRESS) + address % PAGE_SIZE;
+    return paging_alias(&this_cpu()->tss.rsp[0]);
 }

@@ -85,6 +85,13 @@ trap_fn *trap_handler(unsigned vector, trap_fn *fn)
     return before;
 }
 
+void trap_swap_handlers(trap_fn *others[VECTOR_COUNT])
+{
+    for (unsigned vector = 0; vector < VECTOR_COUNT; vector++)
+        if (others[vector])
+            others[vector] = trap_handler(vector, others[vector]);
+}
+
 bool trap_is_expected(unsigned vector)
 {
     return *handler_of(vector) != unexpected;

@@ -25,6 +25,10 @@ void trap_dispatch(struct regs *regs);
 /// vector has the one or the other.
 trap_fn *trap_handler(unsigned vector, trap_fn *fn);
 
+/// Exchange each handler for that of @others, for which null leaves it as it is. A second call
+/// gives back what the first has taken.
+void trap_swap_handlers(trap_fn *others[VECTOR_COUNT]);
+
 /// Whether @vector has got another handler than that of trap_init().
 bool trap_is_expected(unsigned vector);
 
