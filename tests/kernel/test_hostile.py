@@ -137,9 +137,9 @@ def test_mov_ss_of_a_watched_word_is_a_trap(machine: Qemu) -> None:
 
 
 def test_a_late_debug_exception_is_survived(machine: Qemu) -> None:
-    """Neither emulator holds the #DB of a watched MOV SS back until INT n is in ring 0. But TCG brings
-    that of a watched write there, if the instruction goes on to fault: xor ebp, ebp; mov esp, data + 8;
-    enter 0, 2."""
+    """Neither emulator holds the #DB of a watched MOV SS back until INT n is in ring 0. But TCG
+    brings that of a watched write there, if the instruction goes on to fault: xor ebp, ebp; mov
+    esp, data + 8; enter 0, 2."""
     esp = (CONSTANTS["HOSTILE_DATA"] + 8).to_bytes(4, "little").hex()
     counts = Answer(machine.ask(f"hostile 200 {SEED} 0 31edbc{esp}c8000002")).counts
     assert counts[LATE] > 0
@@ -184,8 +184,8 @@ def unknowing(machine: Qemu) -> int:
 def test_an_address_of_the_kernel_in_ring_3_is_found(
     machine: Qemu, symbols: dict[str, Symbol]
 ) -> None:
-    """A program that makes one of its parts, as if it had been told: of the image, of the pool, of a
-    device, of the first CPU and of the last that there may be."""
+    """A program that makes one of its parts, as if it had been told: of the image, of the pool, of
+    a device, of the first CPU and of the last that there may be."""
     number = unknowing(machine)
     image = (symbols["kernel_start"].address >> 16) + 1 & 0xFFFF
     for part in (image, 0xA000, 0xB000, 0xD000, 0xD01F):
