@@ -99,7 +99,7 @@ GENERATED := $(BUILD)/generated/font.c $(BUILD)/generated/deviations.c \
 OBJECTS := $(SOURCES:%=$(BUILD)/%.o) $(GENERATED:%.c=%.c.o) \
 	$(OWN_FAULTS:$(FAULTS)/%=$(OWN)/%.o)
 
-ELF := $(BUILD)/barestub.elf
+KERNEL := $(BUILD)/barestub.elf
 RELEASE := $(BUILD)/release
 ISO := $(BUILD)/barestub.iso
 BUDGET := $(BUILD)/stack-budget.txt
@@ -110,7 +110,11 @@ RUN_ISO := $(if $(value RUN),$(BUILD)/run.iso,$(ISO))
 
 # What `make lint` reads: the kernel named by ELF=, else a running one named in ARGS, else ours.
 THEIR_ELF := $(if $(findstring command,$(origin ELF)),$(ELF))
-OUR_KERNEL = $(ELF) --allow tests/lint/barestub.allow
+ifeq ($(MAKELEVEL),0)
+$(if $(THEIR_ELF),$(if $(filter-out lint explore,$(or $(MAKECMDGOALS),all)),\
+	$(error ELF=$(ELF): only `make lint` and `make explore` take a kernel of yours)))
+endif
+OUR_KERNEL = $(KERNEL) --allow tests/lint/barestub.allow
 RUNNING := $(filter --boot --qmp --rules --help,$(ARGS))
 
 # A recording has nobody who types: its words are on the kernel's command line.
@@ -168,7 +172,7 @@ debug: ## step through traps in GDB: FAULT=NAME, WALK=NAME, RR=1 to go back in t
 	@$(PYTHON) scripts/debug --emu $(call quote,$(EMU)) --gdb '$(GDB)' \
 		$(if $(THEIR_CPUS),--cpus $(call quote,$(THEIR_CPUS))) $(if $(RR),--record) \
 		$(if $(DEBUG_FAULT),--fault $(call quote,$(DEBUG_FAULT))) \
-		$(if $(WALK),--walk $(call quote,$(value WALK))) $(ELF) $(DEBUG_ISO)
+		$(if $(WALK),--walk $(call quote,$(value WALK))) $(KERNEL) $(DEBUG_ISO)
 
 trace: TRACED = $(or $(value FAULT),$(value BUG))
 trace: ## record traps step by step, as JSON and text: all that have changed, or FAULT=, BUG=NAME
@@ -188,7 +192,7 @@ fuzz-input: ## random firmware tables, boot information and text for the kernel'
 
 lint: ## check anybody's interrupt stubs: ELF=KERNEL or "OBJECTS", ARGS="..." of scripts/stublint
 	@$(DEPS) lint $(if $(THEIR_ELF),,kernel)
-	@$(if $(THEIR_ELF),,$(MAKE) --no-print-directory $(ELF))
+	@$(if $(THEIR_ELF),,$(MAKE) --no-print-directory $(KERNEL))
 	@$(PYTHON) scripts/stublint $(if $(THEIR_ELF)$(RUNNING),$(THEIR_ELF),$(OUR_KERNEL)) $(ARGS)
 
 lint-proof: ## break right interrupt paths in every way, and count what stublint finds
@@ -216,7 +220,7 @@ bugs: ## list the classic mistakes of the bug museum, tests/bugs/
 
 break: ## boot the kernel with one of them, and see what it does: BUG=NAME
 	@$(DEPS) kernel image run silicon bugs
-	@$(MAKE) --no-print-directory $(ELF) $(if $(IS_X86_64),$(SILICON)/fuzz)
+	@$(MAKE) --no-print-directory $(KERNEL) $(if $(IS_X86_64),$(SILICON)/fuzz)
 	@$(PYTHON) scripts/break $(call quote,$(value BUG))
 
 campaign: ## flip each bit of a trap's frame, and N= others chosen by SEED=: SHARD=1/8, all cores
@@ -272,17 +276,17 @@ help: ## list these commands
 	@sed -n 's/^\([a-z_-]*\):.* ## /\1|/p' Makefile | while IFS='|' read -r name text; do \
 		printf '  make %-18s %s\n' "$$name" "$$text"; done
 
-$(ELF): $(OBJECTS) linker.ld $(BUILD)/objects scripts/build/ranges
+$(KERNEL): $(OBJECTS) linker.ld $(BUILD)/objects scripts/build/ranges
 	@echo '  LD    $@'
 	@$(LD) $(LDFLAGS) $(STRICT_LINK) -o $@ $(OBJECTS)
 	@$(PYTHON) scripts/build/ranges $@ $(OBJCOPY)
 
 # Not for a kernel that is broken on purpose, over and over.
-$(BUDGET): $(ELF) scripts/build/stack_budget
+$(BUDGET): $(KERNEL) scripts/build/stack_budget
 	@$(PYTHON) scripts/build/stack_budget $< > $@
 
 # GRUB loads every section into memory: the debug sections stay in barestub.elf, for GDB.
-$(BUILD)/loaded.elf: $(ELF)
+$(BUILD)/loaded.elf: $(KERNEL)
 	@$(OBJCOPY) --strip-debug $< $@
 
 $(BUILD)/%.iso: $(BUILD)/loaded.elf grub.cfg $(BUILD)/%.cfg
