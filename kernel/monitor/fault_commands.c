@@ -8,6 +8,7 @@
 #include "faults/deviations.h"
 #include "faults/elsewhere.h"
 #include "faults/faults.h"
+#include "faults/interruptions.h"
 #include "faults/program_lines.h"
 #include "lib/minimum.h"
 #include "lib/print.h"
@@ -193,6 +194,15 @@ void fault_print_verdict(const struct fault *fault, const struct outcome *outcom
         print_where(fault);
 }
 
+/// What the devices' own handlers took, of which nothing is kept.
+static void print_interruptions(const struct fault *fault)
+{
+    const struct expectation *expected = NULL;
+    while ((expected = fault_expectation(fault, expected)))
+        if (expected->flags & EXPECT_INTERRUPTED && interruption_came(fault, expected))
+            print("  came      %s, to its own handler\n", report_vector(expected->vector));
+}
+
 /// @argument: an entry's name, and perhaps the CPU.
 static void raise(char *argument, enum risk risk)
 {
@@ -215,6 +225,8 @@ static void raise(char *argument, enum risk risk)
     }
     const struct outcome *outcome = fault_run_on(cpu, fault, risk);
     fault_print_traps(outcome, TRAPS_LIMIT);
+    if (outcome->verdict != SKIP)
+        print_interruptions(fault);
     fault_print_verdict(fault, outcome);
     print_program_lines(cpu, fault, outcome);
     if (outcome->verdict == FAIL)
@@ -236,7 +248,7 @@ static const struct record *need_trap(void)
 {
     const struct record *record = fault_last_trap();
     if (record == NULL)
-        print("No fault has been raised yet. Try `raise bp-int3`.\n");
+        print("No trap is kept yet; an interrupt goes to its own handler. Try `raise bp-int3`.\n");
     return record;
 }
 

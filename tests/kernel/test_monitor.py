@@ -188,6 +188,12 @@ def test_frame_before_any_fault_says_what_to_do(machine: Qemu) -> None:
     assert "Try `raise bp-int3`" in machine.ask("frame")
 
 
+def test_an_interrupt_is_told_of_although_no_trap_is_kept(machine: Qemu) -> None:
+    answer = machine.ask("raise irq-timer")
+    assert "\n  came      TIMER LAPIC Timer, to its own handler\n" in answer
+    assert machine.ask("frame").startswith("No trap is kept")
+
+
 def test_several_commands_on_a_line(machine: Qemu) -> None:
     both = machine.ask("bt; gate 3")
     assert "  #0  " in both and "Gate 3 (0x03), #BP Breakpoint" in both
