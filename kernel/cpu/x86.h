@@ -59,9 +59,7 @@ static inline uint32_t inl(uint16_t port)
 
 static inline uint64_t read_rflags(void)
 {
-    uint64_t value;
-    __asm__ volatile("pushfq\n\tpop %0" : "=r"(value));
-    return value;
+    return __builtin_ia32_readeflags_u64();
 }
 
 static inline void cli(void)

@@ -42,9 +42,9 @@ def test_there_is_no_warning(compiler: str, tmp_path: Path) -> None:
     for name, deepest in functions_deepest(str(tmp_path / "barestub.elf")).items():
         if len(usage[name]) == 1:
             differences[deepest + RETURN_ADDRESS[compiler] - usage[name].pop()] += 1
-    # More, where there is inline assembly or the compiler aligns the stack.
-    assert min(differences) == 0
-    assert differences[0] > 150 and differences.total() - differences[0] < 5, differences
+    # More, where RFLAGS is pushed or the compiler aligns the stack: in one function of fifty.
+    assert min(differences) == 0 and max(differences) <= 16
+    assert differences[0] > 150 and differences[0] > differences.total() * 0.98, differences
 
 
 # GCC counts it as the function's, Clang as the caller's.
