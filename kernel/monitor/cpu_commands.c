@@ -47,7 +47,7 @@ static void tell(void *argument)
     (void)argument;
     const struct cpu *cpu = this_cpu();
     print("CPU %u: APIC ID %u, region 0x%lx", cpu_number(cpu), cpu->apic_id, (uint64_t)cpu);
-    print(", %lu traps", cpu->traps_taken);
+    print(", %lu trap%s", cpu->traps_taken, cpu->traps_taken == 1 ? "" : "s");
     print(cpu == cpu_at(0) ? "; the monitor runs here\n" : "\n");
 }
 

@@ -14,7 +14,7 @@
 void others_name_this(void)
 {
     if (cpu_count > 1)
-        print("CPU     %u of %u\n", cpu_number(this_cpu()), cpu_count);
+        print("CPU     %u (of 0 to %u)\n", cpu_number(this_cpu()), cpu_count - 1);
 }
 
 static void report_one(unsigned number, const struct regs *regs)
