@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "hostile/hostile.h"
+#include "hostile/world.h"
 #include "lib/print.h"
 #include "lib/string.h"
 #include "monitor/commands.h"
@@ -14,7 +15,8 @@
 #define NUMBER_LIMIT    1000000000u
 #define PROGRESS        1000u // programs between two words of progress
 #define FINDINGS_SHOWN  10u
-#define ENDINGS_PER_ROW 6
+#define ENDINGS_PER_ROW 5
+#define BYTES_PER_ROW   24
 
 struct request {
     unsigned count, seed, first;
@@ -46,7 +48,7 @@ static bool parse_code(const char *text, struct request *request)
 static bool parse(char *text, struct request *request)
 {
     *request = (struct request){.seed = 1};
-    if (!parse_number(cut_word(&text), NUMBER_LIMIT, &request->count))
+    if (!parse_number(cut_word(&text), NUMBER_LIMIT, &request->count) || request->count == 0)
         return false;
     if (text[0] && !parse_number(cut_word(&text), NUMBER_LIMIT, &request->seed))
         return false;
@@ -70,9 +72,11 @@ static void print_start(const struct program *program)
 {
     print("code   ");
     for (size_t i = 0; i < program->size; i++)
-        print(" %02x", program->code[i]);
+        print("%s %02x", i > 0 && i % BYTES_PER_ROW == 0 ? "\n       " : "", program->code[i]);
     print("\nstarts with\n");
-    report_regs(&program->start);
+    struct regs start = program->start;
+    start.rip = world_code(program);
+    report_regs(&start);
 }
 
 static void print_ending(const struct ending *ending)
@@ -109,8 +113,9 @@ static void print_totals(const struct request *request)
         if (totals.by_vector[vector] == 0)
             continue;
         const struct vector_info *info = vector_info(vector);
-        print("  %-5s%8lu%s", info ? info->mnemonic : "?", totals.by_vector[vector],
-              ++column % ENDINGS_PER_ROW == 0 ? "\n" : "");
+        print("%s  %-5s%8lu", column > 0 && column % ENDINGS_PER_ROW == 0 ? "\n" : "",
+              info ? info->mnemonic : "?", totals.by_vector[vector]);
+        column++;
     }
     print("\n  ended by the timer: %lu\n  ended by an NMI, with interrupts off: %lu\n"
           "  #DB that came late, in ring 0: %lu\n",
@@ -123,10 +128,9 @@ void command_hostile(char *argument)
 {
     struct request request;
     if (!parse(argument, &request)) {
-        print("`hostile` takes how many programs to run, and a seed, the first one's number, and "
-              "its\n"
-              "code in hexadecimal, behind ~ for mutations of it, if these are not to be 1, 0 and\n"
-              "random.\n");
+        print("`hostile` takes a number of programs, a seed, and the first one's number:\n"
+              "`hostile 1000`, `hostile 1000 7`, `hostile 1 7 42`. Then their code, or ~ and\n"
+              "what is to be mutated: `hostile 1 7 42 0f0b`, `hostile 1000 7 42 ~0f0b`.\n");
         command_failed();
         return;
     }

@@ -24,7 +24,7 @@ ENDED_BY = re.compile(r"\b([A-Z]{2,4}) +(\d+)(?=\s)")
 BY_TIMER, BY_NMI = "ended by the timer", "ended by an NMI, with interrupts off"
 LATE = "#DB that came late, in ring 0"
 OTHERS = {name: re.compile(rf"{name}: +(\d+)") for name in (BY_TIMER, BY_NMI, LATE)}
-CODE = re.compile(r"^code +((?: [0-9a-f]{2})+)$", re.MULTILINE)
+CODE = re.compile(r"^code((?:\s+[0-9a-f]{2})+)$", re.MULTILINE)
 NO_SCREEN = ("-vga", "none")
 BLOCK = re.compile(r"^IN: .*\n0x([0-9a-f]+):", re.MULTILINE)
 HALTED = "System Halted."

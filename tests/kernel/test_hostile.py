@@ -22,6 +22,8 @@ from qemu import Qemu
 from elf.symbols import Symbol
 
 USER_END = 1 << 47
+PAGE_SIZE = 4096
+COLUMNS = 80
 PROGRAMS, SEED = 30000, 1
 CALL_FROM_RING_3, NMI, TIMER = 128, 2, 64
 NAMES = {0: "DE", 1: "DB", 3: "BP", 4: "OF", 5: "BR", 6: "UD", 11: "NP", 12: "SS", 13: "GP", 14: "PF",
@@ -40,6 +42,7 @@ def test_the_kernel_survives_them(many: Answer) -> None:
     ended = sum(count for name, count in kinds.items() if name != LATE)
     assert ended == PROGRAMS
     assert {"DE", "DB", "BP", "UD", "GP", "PF", "USER"} <= set(kinds)
+    assert max(map(len, many.text.splitlines())) < COLUMNS
 
 
 def test_the_cpu_comes_back_from_those_that_keep_it(many: Answer) -> None:
@@ -88,6 +91,8 @@ def test_a_program_is_known_by_its_number(machine: Qemu) -> None:
     once, again, other = (machine.ask(f"hostile 1 {SEED} {number}") for number in (7, 7, 8))
     assert once == again != other
     code = code_of(once).hex()
+    start = CONSTANTS["HOSTILE_CODE"] + PAGE_SIZE - len(code_of(once))
+    assert f"\nstarts with\nRIP     {start:#018x} " in once
     assert machine.ask(f"hostile 1 {SEED} 7 {code}") == once
     mutated = machine.ask(f"hostile 1 {SEED} 7 ~{code}")
     assert mutated == machine.ask(f"hostile 1 {SEED} 7 ~{code}")
@@ -96,10 +101,19 @@ def test_a_program_is_known_by_its_number(machine: Qemu) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    ["", "x", "4294967301", "1 x", "1 1 x", "1 1 1 0", "1 1 1 zz", "1 1 1 " + "90" * 49],
+    ["", "0", "x", "4294967301", "1 x", "1 1 x", "1 1 1 0", "1 1 1 zz", "1 1 1 " + "90" * 49],
 )
 def test_a_wrong_word_is_refused(machine: Qemu, wrong: str) -> None:
-    assert machine.ask(f"hostile {wrong}").startswith("`hostile` takes how many programs")
+    answer = machine.ask(f"hostile {wrong}")
+    assert answer.startswith("`hostile` takes a number of programs")
+    assert max(map(len, answer.splitlines())) < COLUMNS
+
+
+def test_code_of_any_length_is_shown(machine: Qemu) -> None:
+    code = bytes(range(0x90, 0xC0))
+    answer = machine.ask(f"hostile 1 {SEED} 7 {code.hex()}")
+    assert code_of(answer) == code
+    assert max(map(len, answer.splitlines())) < COLUMNS
 
 
 @pytest.mark.parametrize(
