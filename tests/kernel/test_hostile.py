@@ -4,6 +4,7 @@ the same traps. What the kernel must not let through is found."""
 from __future__ import annotations
 
 import re
+import runpy
 import subprocess
 import sys
 from collections import Counter
@@ -119,9 +120,9 @@ def test_code_of_any_length_is_shown(machine: Qemu) -> None:
 @pytest.mark.parametrize(
     "wrong, said",
     [
-        (("--seed", "2000000000"), "below 1000000000, not '2000000000'"),
-        (("--first", "-1"), "below 1000000000, not '-1'"),
-        (("--programs", "0"), "there is nothing to run"),
+        (("--seed", "2000000000"), "SEED is a number from 0 to 999999999, not '2000000000'"),
+        (("--first", "-1"), "from 0 to 999999999, not '-1'"),
+        (("--programs", "0"), "PROGRAMS is a number from 1 to 999999999, not '0'"),
         (("--first", "999999999", "--programs", "2"), "no program has a number from 1000000000 on"),
     ],
 )
@@ -131,6 +132,28 @@ def test_what_the_kernel_would_refuse_ends_the_campaign_at_once(
     command = [sys.executable, str(ROOT / "scripts" / "hostile"), *wrong, str(BUILD)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2 and said in done.stderr, done.stdout + done.stderr
+
+
+class Eventful:
+    """A stand-in for Target: programs whose number ends in 500 end the emulator, and all others
+    reach something new."""
+
+    def run(self, count: int, seed: int, first: int, code: str = "") -> Answer:
+        ends = any(number % 1000 == 500 for number in range(first, first + count))
+        return Answer("code    90\n", end="the emulator was killed" if ends else "", new_blocks={1})
+
+    def reached_by(self, *_: object) -> set[int]:
+        return {1}
+
+
+def test_as_many_programs_are_run_as_were_asked_for(tmp_path: Path) -> None:
+    """Mutations are among them, and those that end the emulator."""
+    script = runpy.run_path(str(ROOT / "scripts" / "hostile"))
+    for count in (700, 12345):
+        campaign = script["Campaign"](Eventful(), count, SEED, tmp_path)
+        campaign.run_all(0)
+        assert campaign.done == count
+    assert campaign.steered > 0 and campaign.lost > 0
 
 
 def test_programs_that_did_not_run_are_no_answer() -> None:
