@@ -1,8 +1,8 @@
 // The words of `storm`.
 #include "monitor/storm_command.h"
 
-#include <limits.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "lib/print.h"
 #include "lib/string.h"
@@ -19,7 +19,7 @@ static bool parse(char *words, struct storm_length *length, unsigned *seed)
 {
     unsigned number = SECONDS;
     char *word = cut_word(&words);
-    if (word[0] && !parse_number(word, UINT_MAX, &number))
+    if (word[0] && !parse_number(word, UINT32_MAX, &number))
         return false;
     *length = (struct storm_length){.traps = UINT64_MAX, .seconds = number};
     word = cut_word(&words);
@@ -28,7 +28,7 @@ static bool parse(char *words, struct storm_length *length, unsigned *seed)
         word = cut_word(&words);
     }
     *seed = SEED;
-    if (word[0] && !parse_number(word, UINT_MAX, seed))
+    if (word[0] && !parse_number(word, UINT32_MAX, seed))
         return false;
     return number > 0 && words[0] == '\0';
 }

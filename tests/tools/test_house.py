@@ -11,6 +11,10 @@ import pytest
 
 from conftest import ROOT
 
+# What every compiler brings itself. Debian's GCC asks the C library for its limits.h, which a system
+# that only builds the kernel has not.
+FREESTANDING = {"stdarg.h", "stdatomic.h", "stdbool.h", "stddef.h", "stdint.h"}
+
 # From the bottom up. boot/ is the loader's word, which memory is made from; kernel/kmain.c, which is in
 # no room, knows all.
 FLOORS = (
@@ -19,6 +23,7 @@ FLOORS = (
 )  # fmt: skip
 
 INCLUDE = re.compile(r'^#include "(\w+)/[\w.]+"', re.MULTILINE)
+SYSTEM_INCLUDE = re.compile(r"^#include <([\w.]+)>", re.MULTILINE)
 ASM_INCLUDE = re.compile(r'^%include "(\w+)/[\w.]+"', re.MULTILINE)
 
 
@@ -45,6 +50,11 @@ def test_arrows_go_down(source: Path) -> None:
         f"{here}/ is below {', '.join(sorted(up))}/ and must not know it: the order is"
         f" {' < '.join(FLOORS)}. Hand the thing down from kmain(), or move it."
     )
+
+
+def test_the_kernel_needs_no_c_library() -> None:
+    found = {name for source in sources() for name in SYSTEM_INCLUDE.findall(source.read_text())}
+    assert found <= FREESTANDING
 
 
 def test_the_exhibit_knows_the_trap_room_and_constants_alone() -> None:
