@@ -39,9 +39,9 @@ fault   0, "spurious-pic", "a request withdrawn from the 8259", every_vector
         mov     al, 16                          ; times 256 / 1.19 MHz: 3 ms
         out     PIT_CHANNEL_0, al
         out     PIT_CHANNEL_0, al
+        await_request MASTER_TIMER              ; it waits behind its mask
         lint0   LVT_DELIVERY_EXTINT
-        pic_unmask PIC_MASTER, MASTER_TIMER
-        await_request MASTER_TIMER
+        pic_unmask PIC_MASTER, MASTER_TIMER     ; so that the CPU is asked here, and not at any time
         lint0   LVT_MASKED
         pic_mask PIC_MASTER
         lint0   LVT_DELIVERY_EXTINT
