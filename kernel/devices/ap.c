@@ -92,8 +92,7 @@ static void start_listed(const struct madt *madt, uint64_t page)
         uint32_t id = madt->apic_ids[i];
         if (id == cpu_at(0)->apic_id)
             continue;
-        if (cpu_count ==
-            CPU_LIMIT) { // the list, cut at as many, is without the one that has booted
+        if (cpu_count == CPU_LIMIT) { // the list is as long, and without the CPU that has booted
             print("The CPU with APIC ID %u is not used.\n", id);
             return;
         }

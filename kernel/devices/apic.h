@@ -46,7 +46,7 @@ void apic_eoi_all(void);
 uint32_t apic_id(void);
 
 /// Send the CPU whose APIC has @id what @command says, the lower half of the interrupt command
-/// register without the level, which is 1: SDM vol. 3, 10.6.1. Interrupts must be off, for a handler
+/// register without the level, which is 1: SDM vol. 3, 10.6.1. Interrupts must be off: a handler
 /// that sends would leave its own destination.
 void apic_send(uint32_t id, uint32_t command);
 

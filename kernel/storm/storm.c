@@ -20,8 +20,8 @@
 
 #define DIVES             32 // as many depths: more than there is room for
 #define CALIBRATION_TICKS 5
-#define TOLD_SECONDS      2 // between two words on how far it is
-#define CALM_SECONDS      5 // what has not come by then is lost, even on an emulator that had to wait
+#define TOLD_SECONDS      2   // between two words on how far it is
+#define CALM_SECONDS      5   // what has not come by then is lost, on a busy host, too
 #define LAPIC_DIVIDE_BY_1 0xB // SDM vol. 3, figure 10-10
 
 static struct storm storms[CPU_LIMIT];
