@@ -10,6 +10,7 @@
 #include "devices/watchdog.h"
 #include "faults/deviations.h"
 #include "faults/state.h"
+#include "hostile/segments.h"
 #include "hostile/world.h"
 #include "lib/print.h"
 #include "lib/string.h"
@@ -97,7 +98,7 @@ static void arrive(struct regs *regs)
     compare_registers(regs, &nothing, "at the start");
     compare_extended(&extended_given, "at the start");
     *regs = program->start;
-    regs->rip = world_code(program);
+    regs->rip = world_rip(program);
     phase = RUNS;
 }
 
@@ -157,7 +158,8 @@ static void on_nmi(struct regs *regs)
 /// where the instruction that writes goes on to fault.
 static bool is_delayed(const struct regs *regs)
 {
-    return regs->vector == VECTOR_DB && phase == RUNS && program->watches_data && regs->rip >> 63;
+    return regs->vector == VECTOR_DB && phase == RUNS && program_is(program, KIND_WATCH) &&
+           regs->rip >> 63;
 }
 
 static void on_trap(struct regs *regs)
@@ -203,6 +205,7 @@ void hostile_begin(void)
     for (unsigned vector = 0; vector < VECTOR_COUNT; vector++)
         swapped[vector] = handler_for(vector);
     trap_swap_handlers(swapped);
+    segments_init();
     tables_close();
     if (cpu_has(FEATURE_FSGSBASE))
         write_cr4(read_cr4() | CR4_FSGSBASE);
@@ -231,8 +234,9 @@ const struct ending *hostile_run(const struct program *to_run)
     world_extended(&extended_given);
     phase = ARRIVES;
     ring3_call(world_witness(), USER_STACK_HIGH, RFLAGS_FIXED, tables_rsp0());
-    uint64_t leak =
-        program->knows_kernel ? 0 : world_find_leak(program, &ending.regs, &extended_at);
+    uint64_t leak = program_is(program, KIND_KNOWS_KERNEL)
+                        ? 0
+                        : world_find_leak(program, &ending.regs, &extended_at);
     if (leak)
         find("an address of the kernel is in ring 3: 0x%lx", leak);
     return &ending;

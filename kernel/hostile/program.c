@@ -6,6 +6,7 @@
 #include "cpu/paging.h"
 #include "cpu/x86.h"
 #include "hostile/instructions.h"
+#include "hostile/segments.h"
 #include "lib/minimum.h"
 #include "lib/string.h"
 #include "trap/idt.h"
@@ -21,15 +22,32 @@
 #define IS_POWER_OF_TWO(n) (((n) & ((n)-1)) == 0)
 
 // One in so many programs is that, or has that.
-#define IS_SPIN       256
-#define IS_BYTES      4
-#define IS_MUTATED    2
-#define IS_32_BIT     4
-#define KNOWS_KERNEL  2
-#define WATCHES_DATA  8
-#define TRACKS        8
-#define STEPS         16
-#define INTERRUPT_OFF 16
+#define IS_SPIN             256
+#define IS_BYTES            8
+#define IS_MUTATED          2
+#define IS_32_BIT           4
+#define KNOWS_KERNEL        2
+#define HAS_LDT             2
+#define HAS_SHADOW_STACK    2
+#define TRACKS              4
+#define WATCHES_DATA        8
+#define HAS_BREAKPOINT      8
+#define STEPS               16
+#define INTERRUPT_OFF       16
+#define CHANGES_THE_SUBJECT 4 // of its instructions
+
+static void be(struct program *program, enum kind kind)
+{
+    program->kinds |= 1u << kind;
+}
+
+/// Be of @kind once in @power_of_two times.
+static void be_one_in(struct program *program, enum kind kind, struct random *random,
+                      uint64_t power_of_two)
+{
+    if (random_one_in(random, power_of_two))
+        be(program, kind);
+}
 
 /// An address, a selector, a number on an edge, or anything.
 static uint64_t pick_value(struct random *random)
@@ -82,21 +100,81 @@ static uint64_t pick_rflags(struct random *random)
     return flags | (random_one_in(random, INTERRUPT_OFF) ? 0 : RFLAGS_IF);
 }
 
-static void pick_start(struct program *program, struct random *random)
+/// 64-bit code has the segments of the GDT; other code may have some of its own.
+static void pick_segments(struct program *program, struct random *random)
+{
+    program->start.cs = SELECTOR_USER_CODE;
+    program->start.ss = SELECTOR_USER_DATA;
+    if (!random_one_in(random, IS_32_BIT))
+        return;
+    be(program, KIND_COMPATIBILITY);
+    program->start.cs = SELECTOR_USER_CODE32;
+    if (!program_is(program, KIND_LDT))
+        return;
+    program->start.cs = segments_pick_code(random);
+    program->start.ss = segments_pick_stack(random);
+}
+
+/// In the middle of its page, at the ends, or in a page that is no shadow stack.
+static void pick_shadow_stack(struct program *program, struct random *random)
+{
+    const uint64_t stacks[] = {
+        HOSTILE_SHADOW,
+        HOSTILE_SHADOW + PAGE_SIZE,
+        HOSTILE_DATA + PAGE_SIZE / 2,
+    };
+    const size_t number = random_below(random, 16);
+    program->ssp = number < COUNT(stacks) ? stacks[number] : HOSTILE_SHADOW + PAGE_SIZE / 2;
+    if (random_bool(random))
+        program->start.rdi = HOSTILE_SHADOW + random_below(random, PAGE_SIZE / 8) * 8;
+}
+
+static void pick_registers(struct program *program, struct random *random)
 {
     struct regs *start = &program->start;
     uint64_t *registers = (uint64_t *)start;
-    program->knows_kernel = random_one_in(random, KNOWS_KERNEL);
     for (size_t i = 0; i < GENERAL_REGISTERS; i++) {
-        bool is_kernel = program->knows_kernel && random_one_in(random, 4);
+        bool is_kernel = program_is(program, KIND_KNOWS_KERNEL) && random_one_in(random, 4);
         registers[i] = is_kernel ? pick_kernel_address(random) : pick_value(random);
     }
     if (random_bool(random)) // else REP takes its time, and then a page fault
         registers[REGISTER_RCX] = random_below(random, 64);
     start->rsp = random_bool(random) ? USER_STACK_HIGH - 128 : pick_value(random);
-    start->cs = random_one_in(random, IS_32_BIT) ? SELECTOR_USER_CODE32 : SELECTOR_USER_CODE;
-    start->ss = SELECTOR_USER_DATA;
-    start->rflags = pick_rflags(random);
+}
+
+/// What it finds. An emulator without CET leaves out what needs it.
+static void pick_start(struct program *program, struct random *random)
+{
+    be_one_in(program, KIND_KNOWS_KERNEL, random, KNOWS_KERNEL);
+    be_one_in(program, KIND_LDT, random, HAS_LDT);
+    be_one_in(program, KIND_WATCH, random, WATCHES_DATA);
+    be_one_in(program, KIND_BREAKPOINT, random, HAS_BREAKPOINT);
+    be_one_in(program, KIND_SHADOW_STACK, random,
+              program_is(program, KIND_CET) ? 1 : HAS_SHADOW_STACK);
+    be_one_in(program, KIND_TRACKED, random, TRACKS);
+    pick_registers(program, random);
+    pick_segments(program, random);
+    if (program_is(program, KIND_SHADOW_STACK))
+        pick_shadow_stack(program, random);
+    program->start.rflags = pick_rflags(random);
+    program->breakpoint = (uint8_t)random_below(random, 8);
+}
+
+/// The kinds that its RFLAGS make.
+static void note_flags(struct program *program)
+{
+    const uint64_t rflags = program->start.rflags;
+    const struct {
+        uint64_t flag;
+        enum kind kind;
+    } flags[] = {
+        {rflags & RFLAGS_TF, KIND_STEPS},           {rflags & RFLAGS_AC, KIND_CHECKS_ALIGNMENT},
+        {rflags & RFLAGS_NT, KIND_NESTED},          {rflags & RFLAGS_RF, KIND_RESUMES},
+        {~rflags & RFLAGS_IF, KIND_INTERRUPTS_OFF}, {rflags & RFLAGS_IOPL, KIND_OWNS_PORTS},
+    };
+    for (size_t i = 0; i < COUNT(flags); i++)
+        if (flags[i].flag)
+            be(program, flags[i].kind);
 }
 
 /// Append @size bytes to the code, as far as there is room.
@@ -115,18 +193,40 @@ static void append_random(struct program *program, struct random *random, size_t
     }
 }
 
+/// Where a far transfer may lead: the witness and the code, by segments of either base.
+static uint64_t pick_target(struct random *random)
+{
+    const uint64_t end = PAGE_SIZE - random_below(random, PROGRAM_SIZE / 2);
+    const uint64_t targets[] = {HOSTILE_CODE, 0, HOSTILE_CODE + end, end};
+    return targets[random_below(random, COUNT(targets))];
+}
+
 static void append_instruction(struct program *program, struct random *random,
                                const struct instruction *instruction)
 {
-    append(program, instruction->bytes, instruction->size);
+    uint8_t bytes[sizeof(instruction->bytes)];
+    memcpy(bytes, instruction->bytes, sizeof(bytes));
+    if (instruction->selector) {
+        const uint16_t selector = segments_pick(random);
+        memcpy(bytes + instruction->selector, &selector, sizeof(selector));
+    }
+    if (instruction->offset) {
+        const uint32_t offset = (uint32_t)pick_target(random);
+        memcpy(bytes + instruction->offset, &offset, sizeof(offset));
+    }
+    append(program, bytes, instruction->size);
     append_random(program, random, instruction->tail);
 }
 
-static void append_instructions(struct program *program, struct random *random)
+/// A few, most of them of one trick.
+static void append_instructions(struct program *program, struct random *random, enum kind subject)
 {
     for (uint64_t left = 1 + random_below(random, 8); left > 0; left--) {
-        size_t number = (random_next(random) >> 32) % hostile_instruction_count;
-        append_instruction(program, random, &hostile_instructions[number]);
+        const bool changes = random_one_in(random, CHANGES_THE_SUBJECT);
+        const struct trick *trick =
+            &hostile_tricks[changes ? random_below(random, HOSTILE_TRICKS) : subject];
+        append_instruction(program, random,
+                           &trick->instructions[(random_next(random) >> 32) % trick->count]);
     }
 }
 
@@ -151,8 +251,11 @@ static bool ends_emulator(const uint8_t *code)
            (code[0] == 0x0F && code[1] == 0x38 && code[2] == 0x0C);
 }
 
+/// In code whose segment has a base a breakpoint ends it as well.
 static void spare_emulator(struct program *program)
 {
+    if (program_is(program, KIND_LDT))
+        program->kinds &= ~(1u << KIND_BREAKPOINT);
     for (size_t i = 0; i + 3 < PROGRAM_SIZE; i++)
         if (ends_emulator(program->code + i))
             program->code[i] = OPCODE_NOP;
@@ -165,26 +268,42 @@ static void make_spin(struct program *program, struct random *random)
     program->start.rsp = USER_STACK_HIGH - 128;
     program->start.rflags &= ~(uint64_t)RFLAGS_TF;
     program->start.rflags |= random_bool(random) ? RFLAGS_IOPL : 0;
-    program->watches_data = false;
+    program->start.cs = SELECTOR_USER_CODE;
+    program->start.ss = SELECTOR_USER_DATA;
+    program->kinds &= 1u << KIND_SPINS | 1u << KIND_KNOWS_KERNEL;
+}
+
+/// What the code is about.
+static enum kind pick_kind(struct random *random)
+{
+    if (random_one_in(random, IS_SPIN))
+        return KIND_SPINS;
+    if (random_one_in(random, IS_BYTES))
+        return KIND_BYTES;
+    return (enum kind)random_below(random, HOSTILE_TRICKS);
 }
 
 void program_make(struct program *program, uint64_t seed, uint64_t number)
 {
     struct random random = random_from(random_from(seed).state + number);
     memset(program, 0, sizeof(*program));
+    const enum kind kind = pick_kind(&random);
+    be(program, kind);
     pick_start(program, &random);
-    program->watches_data = random_one_in(&random, WATCHES_DATA);
-    program->tracks_branches = random_one_in(&random, TRACKS);
     program->random = random_from(random_next(&random));
-    if (random_one_in(&random, IS_SPIN)) {
+    switch (kind) {
+    case KIND_SPINS:
         make_spin(program, &random);
-    } else if (random_one_in(&random, IS_BYTES)) {
+        break;
+    case KIND_BYTES:
         append_random(program, &random, 1 + random_below(&random, 32));
-    } else {
-        append_instructions(program, &random);
+        break;
+    default:
+        append_instructions(program, &random, kind);
         if (random_one_in(&random, IS_MUTATED))
             mutate(program, &random);
     }
+    note_flags(program);
     spare_emulator(program);
 }
 

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "hostile/kinds.h"
 #include "lib/random.h"
 #include "trap/regs.h"
 
@@ -16,10 +17,16 @@ struct program {
     size_t size;
     struct regs start;    ///< all registers but RIP, which is where the code is
     struct random random; ///< for what else it starts with: x87, SSE, AVX
-    bool watches_data;    ///< a debug register watches its data
-    bool tracks_branches; ///< indirect branches must arrive at ENDBR64, where the CPU has CET
-    bool knows_kernel;    ///< registers hold addresses of the kernel
+    uint64_t ssp;         ///< its shadow stack, if it has one
+    uint8_t breakpoint;   ///< where in its code, if it has one
+    uint32_t kinds;       ///< a bit for each
 };
+
+/// Whether @program is of @kind.
+static inline bool program_is(const struct program *program, enum kind kind)
+{
+    return program->kinds & 1u << kind;
+}
 
 /// Make the program of @seed with @number.
 void program_make(struct program *program, uint64_t seed, uint64_t number);

@@ -7,6 +7,7 @@
 #include "cpu/memory.h"
 #include "cpu/paging.h"
 #include "cpu/x86.h"
+#include "hostile/segments.h"
 #include "lib/string.h"
 #include "trap/idt.h"
 #include "trap/stacks.h"
@@ -23,8 +24,10 @@
 #define FCW_INIT        0x037F // SDM vol. 1, 8.1.5
 #define MXCSR_VALID     0xFFBF // without DAZ, which a CPU may lack
 
-// DR7: L0, and of DR0 reads and writes of four bytes: MOV SS must read there. SDM vol. 3, 17.2.4.
-#define DR7_WATCH_DATA (DR7_INIT | 1 << 0 | 0xFul << 16)
+// DR7: L0, and of DR0 reads and writes of four bytes: MOV SS must read there; L1, and of DR1
+// execution. SDM vol. 3, 17.2.4.
+#define DR7_WATCH_DATA (1 << 0 | 0xFul << 16)
+#define DR7_BREAKPOINT (1 << 2)
 
 #define WITNESS_SIZE sizeof(witness)
 static const uint8_t witness[] = {
@@ -53,12 +56,18 @@ void world_init(void)
 {
     paging_map_new(HOSTILE_CODE, PAGE_SIZE, READ_EXECUTE | PTE_US);
     paging_map_new(HOSTILE_DATA, PAGE_SIZE, READ_WRITE | PTE_US);
+    paging_map_new(HOSTILE_SHADOW, PAGE_SIZE, READ_ONLY | PTE_D | PTE_US);
     memcpy(alias(HOSTILE_CODE), witness, WITNESS_SIZE);
 }
 
-uint64_t world_code(const struct program *program)
+static uint64_t code_address(const struct program *program)
 {
     return HOSTILE_CODE + PAGE_SIZE - program->size;
+}
+
+uint64_t world_rip(const struct program *program)
+{
+    return code_address(program) - segments_base((uint16_t)program->start.cs);
 }
 
 uint64_t world_witness(void)
@@ -95,6 +104,15 @@ static void prepare_pages(const struct program *program)
     memcpy((char *)alias(HOSTILE_CODE) + PAGE_SIZE - program->size, program->code, program->size);
 }
 
+/// Fill the shadow stack with tokens for RSTORSSP: the address behind each, and bit 0 in 64-bit
+/// mode. SDM vol. 1, 17.2.3.
+static void prepare_shadow_stack(void)
+{
+    uint64_t *words = alias(HOSTILE_SHADOW);
+    for (size_t i = 0; i < PAGE_SIZE / sizeof(*words); i++)
+        words[i] = (HOSTILE_SHADOW + (i + 1) * sizeof(*words)) | 1;
+}
+
 static void fill_random(uint8_t *to, size_t size, struct random *random)
 {
     for (size_t i = 0; i < size; i += sizeof(uint64_t)) {
@@ -125,18 +143,46 @@ static void prepare_extended(const struct program *program)
     xrstor(&extended, components);
 }
 
+static void prepare_segments(const struct program *program)
+{
+    segments_load(program_is(program, KIND_LDT));
+    // Those of the kernel are null in ring 3, where only 64-bit code does without.
+    set_data_segments(program_is(program, KIND_COMPATIBILITY) ? (uint16_t)program->start.ss
+                                                              : SELECTOR_KERNEL_DATA);
+}
+
+static void prepare_debug(const struct program *program)
+{
+    write_dr6(DR6_INIT);
+    write_dr0(HOSTILE_DATA);
+    write_dr1(code_address(program) + program->breakpoint);
+    write_dr7(DR7_INIT | (program_is(program, KIND_WATCH) ? DR7_WATCH_DATA : 0) |
+              (program_is(program, KIND_BREAKPOINT) ? DR7_BREAKPOINT : 0));
+}
+
+static void prepare_enforcement(const struct program *program)
+{
+    uint64_t u_cet = 0;
+    if (cpu_has(FEATURE_CET_IBT) && program_is(program, KIND_TRACKED))
+        u_cet |= CET_ENDBR_EN;
+    if (cpu_has(FEATURE_CET_SS) && program_is(program, KIND_SHADOW_STACK)) {
+        u_cet |= CET_SH_STK_EN | CET_WR_SHSTK_EN;
+        prepare_shadow_stack();
+        wrmsr(IA32_PL3_SSP, program->ssp);
+    }
+    if (cpu_has(FEATURE_CET_IBT) || cpu_has(FEATURE_CET_SS))
+        wrmsr(IA32_U_CET, u_cet);
+}
+
 void world_prepare(const struct program *program)
 {
     prepare_pages(program);
     prepare_extended(program);
-    set_data_segments(SELECTOR_KERNEL_DATA);
-    write_dr6(DR6_INIT);
-    write_dr0(HOSTILE_DATA);
-    write_dr7(program->watches_data ? DR7_WATCH_DATA : DR7_INIT);
+    prepare_segments(program);
+    prepare_debug(program);
     if (read_cr4() & CR4_PKE)
         wrpkru(0);
-    if (cpu_has(FEATURE_CET_IBT))
-        wrmsr(IA32_U_CET, program->tracks_branches ? CET_ENDBR_EN : 0);
+    prepare_enforcement(program);
 }
 
 void world_extended(struct extended *extended)
@@ -175,13 +221,25 @@ static bool is_secret(uint64_t value)
     return false;
 }
 
-/// The first address of the kernel in @words that @program has not been given a half of.
+/// Whether half of @value is in the code of @program or in its registers, or comes by an addition
+/// of the two, as LEA makes it.
+static bool was_given(const struct program *program, uint64_t value)
+{
+    const uint64_t *registers = (const uint64_t *)&program->start;
+    if (holds(registers, sizeof(program->start), (uint32_t)value))
+        return true;
+    bool is_found = holds(program->code, program->size, (uint32_t)value);
+    for (size_t i = 0; i < sizeof(program->start) / sizeof(*registers) && !is_found; i++)
+        is_found = holds(program->code, program->size, (uint32_t)(value - registers[i]));
+    return is_found;
+}
+
+/// The first address of the kernel in @words that @program has not been given.
 static uint64_t find_secret(const struct program *program, const void *words, size_t size)
 {
     for (size_t i = 0; i < size / sizeof(uint64_t); i++) {
         uint64_t value = ((const uint64_t *)words)[i];
-        if (is_secret(value) && !holds(program->code, program->size, (uint32_t)value) &&
-            !holds(&program->start, sizeof(program->start), (uint32_t)value))
+        if (is_secret(value) && !was_given(program, value))
             return value;
     }
     return 0;

@@ -20,8 +20,8 @@ void world_init(void);
 /// Make all as it must be for @program, whatever the one before has left.
 void world_prepare(const struct program *program);
 
-/// Where the code of @program begins.
-uint64_t world_code(const struct program *program);
+/// The RIP that the code of @program begins with: its address, in the segment that it starts in.
+uint64_t world_rip(const struct program *program);
 
 /// Code that comes back at once by VECTOR_USER, with all registers as they were; and the RIP that
 /// the CPU then saves.

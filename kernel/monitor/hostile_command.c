@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "hostile/hostile.h"
+#include "hostile/totals.h"
 #include "hostile/world.h"
 #include "lib/print.h"
 #include "lib/string.h"
@@ -12,11 +13,10 @@
 #include "report/report.h"
 #include "trap/vectors.h"
 
-#define NUMBER_LIMIT    1000000000u
-#define PROGRESS        1000u // programs between two words of progress
-#define FINDINGS_SHOWN  10u
-#define ENDINGS_PER_ROW 5
-#define BYTES_PER_ROW   24
+#define NUMBER_LIMIT   1000000000u
+#define PROGRESS       1000u // programs between two words of progress
+#define FINDINGS_SHOWN 10u
+#define BYTES_PER_ROW  24
 
 struct request {
     unsigned count, seed, first;
@@ -25,10 +25,7 @@ struct request {
     size_t size;
 };
 
-static struct {
-    uint64_t by_vector[VECTOR_COUNT];
-    uint64_t preempted, preempted_by_nmi, delayed, findings;
-} totals;
+static uint64_t findings;
 
 /// Read @text, two hexadecimal digits a byte.
 static bool parse_code(const char *text, struct request *request)
@@ -59,15 +56,6 @@ static bool parse(char *text, struct request *request)
     return !text[0] || parse_code(cut_word(&text) + request->is_mutated, request);
 }
 
-static void count(const struct ending *ending)
-{
-    totals.delayed += ending->delayed;
-    if (ending->how == TRAPPED)
-        totals.by_vector[ending->regs.vector]++;
-    totals.preempted += ending->how == PREEMPTED;
-    totals.preempted_by_nmi += ending->how == PREEMPTED_BY_NMI;
-}
-
 static void print_start(const struct program *program)
 {
     print("code   ");
@@ -75,7 +63,7 @@ static void print_start(const struct program *program)
         print("%s %02x", i > 0 && i % BYTES_PER_ROW == 0 ? "\n       " : "", program->code[i]);
     print("\nstarts with\n");
     struct regs start = program->start;
-    start.rip = world_code(program);
+    start.rip = world_rip(program);
     report_regs(&start);
 }
 
@@ -99,29 +87,11 @@ static void run(const struct request *request, unsigned number)
     if (request->count == 1)
         print_start(&program);
     const struct ending *ending = hostile_run(&program);
-    count(ending);
-    if (ending->finding[0] && totals.findings++ < FINDINGS_SHOWN)
+    totals_count(&program, ending);
+    if (ending->finding[0] && findings++ < FINDINGS_SHOWN)
         print("hostile: finding program=%u %s\n", number, ending->finding);
     if (request->count == 1)
         print_ending(ending);
-}
-
-static void print_totals(const struct request *request)
-{
-    size_t column = 0;
-    for (unsigned vector = 0; vector < VECTOR_COUNT; vector++) {
-        if (totals.by_vector[vector] == 0)
-            continue;
-        const struct vector_info *info = vector_info(vector);
-        print("%s  %-5s%8lu", column > 0 && column % ENDINGS_PER_ROW == 0 ? "\n" : "",
-              info ? info->mnemonic : "?", totals.by_vector[vector]);
-        column++;
-    }
-    print("\n  ended by the timer: %lu\n  ended by an NMI, with interrupts off: %lu\n"
-          "  #DB that came late, in ring 0: %lu\n",
-          totals.preempted, totals.preempted_by_nmi, totals.delayed);
-    print("hostile: programs=%u seed=%u first=%u findings=%lu\n", request->count, request->seed,
-          request->first, totals.findings);
 }
 
 void command_hostile(char *argument)
@@ -134,7 +104,8 @@ void command_hostile(char *argument)
         command_failed();
         return;
     }
-    memset(&totals, 0, sizeof(totals));
+    totals_forget();
+    findings = 0;
     hostile_begin();
     for (unsigned i = 0; i < request.count; i++) {
         if (i > 0 && i % PROGRESS == 0)
@@ -142,7 +113,9 @@ void command_hostile(char *argument)
         run(&request, request.first + i);
     }
     hostile_end();
-    print_totals(&request);
-    if (totals.findings > 0)
+    totals_print();
+    print("hostile: programs=%u seed=%u first=%u findings=%lu\n", request.count, request.seed,
+          request.first, findings);
+    if (findings > 0)
         command_failed();
 }

@@ -26,7 +26,7 @@ uint64_t gdt_code_base(unsigned selector)
     uint64_t descriptor = *slot(this_cpu(), selector);
     if (descriptor & DESCRIPTOR_L)
         return 0;
-    return (descriptor >> 16 & 0xFFFFFF) | (descriptor >> 32 & 0xFF000000);
+    return descriptor_base(descriptor);
 }
 
 void gdt_init(void)

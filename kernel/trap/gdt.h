@@ -28,11 +28,20 @@ _Static_assert(sizeof(struct tss) == 104, "SDM vol. 3, figure 7-11");
 #define DESCRIPTOR_LIMIT_4G  (0x000F00000000FFFFul | DESCRIPTOR_G)
 #define TYPE_CODE            (0x8ul << 40)
 #define TYPE_CONFORMING      (0x4ul << 40) ///< of a code segment
+#define TYPE_EXPAND_DOWN     (0x4ul << 40) ///< of a data segment
 #define TYPE_WRITABLE        (0x2ul << 40) ///< of a data segment
 #define TYPE_ACCESSED        (0x1ul << 40) ///< set from the start: the CPU need not write the GDT
 #define TYPE_DATA_RW         (0x2ul << 40)
 #define TYPE_CODE_ER         (0xAul << 40)
+#define TYPE_LDT             (0x2ul << 40)
 #define TYPE_TSS_AVAILABLE   (0x9ul << 40)
+#define TYPE_CALL_GATE       (0xCul << 40)
+
+/// The base in a segment's @descriptor.
+static inline uint64_t descriptor_base(uint64_t descriptor)
+{
+    return (descriptor >> 16 & 0xFFFFFF) | (descriptor >> 32 & 0xFF000000);
+}
 
 /// Build GDT and TSS in the struct cpu of this CPU and load them: LGDT, the segment registers, LTR.
 void gdt_init(void);

@@ -23,12 +23,21 @@ TOTAL = re.compile(r"^hostile: programs=(\d+) seed=\d+ first=\d+ findings=\d+", 
 ENDED_BY = re.compile(r"\b([A-Z]{2,4}) +(\d+)(?=\s)")
 BY_TIMER, BY_NMI = "ended by the timer", "ended by an NMI, with interrupts off"
 LATE = "#DB that came late, in ring 0"
+KIND = re.compile(r"^  (\S.{18}.)(.{9}\d) ((?: [A-Z]{2,5}|\n {33})+)$", re.MULTILINE)
 OTHERS = {name: re.compile(rf"{name}: +(\d+)") for name in (BY_TIMER, BY_NMI, LATE)}
 CODE = re.compile(r"^code((?:\s+[0-9a-f]{2})+)$", re.MULTILINE)
 NO_SCREEN = ("-vga", "none")
 BLOCK = re.compile(r"^IN: .*\n0x([0-9a-f]+):", re.MULTILINE)
 HALTED = "System Halted."
 WORD = re.compile(f"^{PROMPT}|^{re.escape(HALTED)}|^hostile: ", re.MULTILINE)
+
+
+@dataclass
+class Kind:
+    """Programs that have something in common."""
+
+    programs: int = 0
+    ended_by: set[str] = field(default_factory=set)  # the vectors' names
 
 
 @dataclass
@@ -55,6 +64,12 @@ class Answer:
         for name, pattern in OTHERS.items():
             found[name] = int(pattern.search(table)[1])
         return found
+
+    @property
+    def kinds(self) -> dict[str, Kind]:
+        """What the programs had, by its name."""
+        return {name.rstrip(): Kind(int(programs), set(ended_by.split()))
+                for name, programs, ended_by in KIND.findall(self.text)}  # fmt: skip
 
 
 class Target:

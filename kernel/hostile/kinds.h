@@ -1,0 +1,20 @@
+// The kinds of hostile programs, by which it is seen whether each of them still comes to something.
+#pragma once
+
+#include <stdint.h>
+
+#define NOTE(text)
+#define TRICK(name, text) KIND_##name,
+#define KIND(name, text)  KIND_##name,
+enum kind {
+#include "hostile/kinds.def"
+    KIND_COUNT
+};
+#undef KIND
+#undef TRICK
+#undef NOTE
+
+_Static_assert(KIND_COUNT <= 32, "a program has a bit for each");
+
+/// What readers know it by.
+const char *kind_name(enum kind kind);
