@@ -36,7 +36,9 @@ TITLES = {
 GROUPS = tuple(TITLES)
 
 SOURCES = ("Makefile", "linker.ld", "grub.cfg", "asm", "boot", "kernel", "scripts", "tests")
-COMPILED = ("asm", "boot", "kernel", "tests", "generated", "silicon", "flags")
+COMPILED = (
+    "asm", "boot", "kernel", "tests", "generated", "silicon", "flags", "objects", "names"
+)
 
 FIELD = re.compile(r"^([A-Z][a-z-]+): (.*(?:\n[ \t]+.*)*)", re.MULTILINE)
 CATCH = re.compile(r'^(\S+)(?: (\S+))? "(.*)"$')

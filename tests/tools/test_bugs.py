@@ -121,8 +121,8 @@ def test_stublint_finds_it_under_its_rule(broken: Broken, tmp_path: Path) -> Non
     for module in ("unicorn", "capstone", "elftools"):
         pytest.importorskip(module)
     if name in IN_OBJECTS:
-        linked = tree.make("barestub.elf").parent
-        found = lint(tmp_path, linked / "asm/stubs.asm.o", linked / "asm/entry.asm.o")
+        objects = [tree.make(f"asm/{source}.asm.o") for source in ("stubs", "entry")]
+        found = lint(tmp_path, *objects)
     elif name in IN_THE_KERNEL:
         found = lint(tmp_path, tree.make("barestub.elf"))
     else:
