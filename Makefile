@@ -26,12 +26,11 @@ override QEMU := $(call absolute,$(QEMU))
 override BOCHS := $(call absolute,$(BOCHS))
 export QEMU BOCHS
 
-# What may stand on the command line. Another word would do nothing, and nobody would know.
-OPTIONS := RUN FAULTS EMU CPU CPUS UEFI QEMU BOCHS K FAULT WALK RR SEED N PROGRAMS SHARD TRAPS ICOUNT SECONDS STUBS ELF ARGS BUG SUITE RECORD CASE CHECK WERROR BUILD \
-	CROSS CC LD OBJCOPY NASM CFLAGS NASMFLAGS LDFLAGS HOST_CC HOST_CFLAGS HOST_LDFLAGS \
-	GRUB_MKRESCUE FONT GDB PYTHON NO_INSTALL CI
-$(foreach word,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(word)))),\
-	$(if $(filter $(OPTIONS),$(word)),,$(error $(word): there is no such option, only $(OPTIONS)))))
+COMMANDS := all run test truth truth-page debug trace explore campaign soak hostile fuzz fuzz-input lint \
+	lint-proof stublint bench compare bugs break mutate fresh release compile_commands format clean help
+# What each of them may be given stands with it, in NAME.options; these are good for all.
+TOOLS := BUILD= WERROR=1 NO_INSTALL=1 CI= CROSS= CC= LD= OBJCOPY= NASM= CFLAGS= NASMFLAGS= LDFLAGS= \
+	HOST_CC= HOST_CFLAGS= HOST_LDFLAGS= GRUB_MKRESCUE= FONT= GDB= PYTHON= QEMU= BOCHS=
 
 # Without any of these `make truth` takes all machines at hand.
 THEIR_EMU := $(if $(findstring command,$(origin EMU)),$(EMU))
@@ -84,6 +83,8 @@ LDFLAGS := -T linker.ld -nostdlib -static -z max-page-size=4096 -z noexecstack -
 
 # What a person types reaches the shell as one word, whatever is in it.
 quote = '$(subst ','\'',$(1))'
+# The option $(1) of a script with the value of our option $(2), if that is given.
+given = $(if $(value $(2)),$(1)=$(call quote,$(value $(2))))
 
 SOURCES := $(sort $(wildcard kernel/*.c kernel/*/*.c boot/*.c boot/*.asm asm/*.asm kernel/*/*.asm)) \
 	$(sort $(wildcard tests/faults/*.asm))
@@ -113,10 +114,6 @@ RUN_ISO := $(if $(value RUN),$(BUILD)/run.iso,$(ISO))
 
 # What `make lint` reads: the kernel named by ELF=, else a running one named in ARGS, else ours.
 THEIR_ELF := $(if $(findstring command,$(origin ELF)),$(ELF))
-ifeq ($(MAKELEVEL),0)
-$(if $(THEIR_ELF),$(if $(filter-out lint explore,$(or $(MAKECMDGOALS),all)),\
-	$(error ELF=$(ELF): only `make lint` and `make explore` take a kernel of yours)))
-endif
 OUR_KERNEL = $(KERNEL) --allow tests/lint/barestub.allow
 RUNNING := $(filter --boot --qmp --rules --help,$(ARGS))
 
@@ -133,22 +130,23 @@ BROWSER := $(if $(shell grep -sx ID=ubuntu /etc/os-release),,browser)
 DEPS := CC='$(CC)' CROSS='$(CROSS)' scripts/deps
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(BUILD)/pycache
 
-.PHONY: all run test truth truth-page debug trace explore campaign soak hostile fuzz fuzz-input lint lint-proof stublint \
-	bench compare bugs break mutate fresh release compile_commands format clean help FORCE
+.PHONY: $(COMMANDS) FORCE
 .DELETE_ON_ERROR:
 
+all.options := FAULTS=DIR
 all: ## build build/barestub.elf and build/barestub.iso
 	@$(DEPS) kernel image
 	@$(MAKE) --no-print-directory $(BUDGET) $(ISO)
 
-run: ## boot it: RUN="...", FAULTS=DIR, UEFI=1, EMU=bochs|kvm, CPU=MODEL, CPUS=4
+run.options := RUN="..." FAULTS=DIR UEFI=1 EMU=qemu|bochs|kvm CPU=MODEL CPUS=N
+run: ## boot it, with its monitor in this terminal
 	@$(DEPS) kernel image $(if $(filter bochs,$(EMU)),bochs,run) $(if $(UEFI),uefi)
 	@$(MAKE) --no-print-directory $(BUDGET) $(RUN_ISO)
 	@$(PYTHON) scripts/run --emu $(call quote,$(EMU)) \
-		$(if $(THEIR_CPU),--cpu $(call quote,$(THEIR_CPU))) \
-		$(if $(THEIR_CPUS),--cpus $(call quote,$(THEIR_CPUS))) $(if $(UEFI),--uefi) $(RUN_ISO)
+		$(call given,--cpu,THEIR_CPU) $(call given,--cpus,THEIR_CPUS) $(if $(UEFI),--uefi) $(RUN_ISO)
 
-test: ## run all tests, or K="...", or EMU=kvm; JUnit XML in build/junit.xml
+test.options := K="..." EMU=qemu|kvm FAULTS=DIR
+test: ## run all tests, or some; JUnit XML in build/junit.xml
 	@$(DEPS) kernel image run uefi bochs debug record silicon clang bugs lint test release $(BROWSER) \
 		$(if $(IS_X86_64),input)
 	@$(MAKE) --no-print-directory $(BUDGET) $(ISO) \
@@ -157,112 +155,127 @@ test: ## run all tests, or K="...", or EMU=kvm; JUnit XML in build/junit.xml
 		$(if $(K),-k $(call quote,$(value K))) \
 		tests$(if $(filter kvm,$(EMU)),/machines/test_kvm.py tests/machines/test_kvm_faults.py)
 
-truth: ## raise the catalogue, print what is new: EMU=, QEMU=PATH, BOCHS=PATH, RECORD=1, CASE=NAME
+truth.options := EMU=qemu|bochs|kvm CASE=NAME RECORD=1 FAULTS=DIR
+truth: ## raise the catalogue, and print what is new
 	@$(DEPS) kernel image $(TRUTH_DEPS)
 	@$(MAKE) --no-print-directory $(ISO) $(CASE_ISO) \
 		$(if $(and $(IS_X86_64),$(TRUTH_ALL)),$(SILICON)/native)
 	@$(PYTHON) scripts/truth $(if $(TRUTH_ALL),,$(THEIR_EMU:%=--emu %)) $(if $(RECORD),--record) \
-		$(CASE:%=--case % --case-iso $(CASE_ISO)) $(ISO)
+		$(if $(CASE),--case $(call quote,$(CASE)) --case-iso $(CASE_ISO)) $(ISO)
 
 # The page is in the repository: nothing else builds it.
-truth-page: ## write tests/TRUTH.md from tests/truth/, measuring nothing
+truth-page: ## write tests/TRUTH.md anew, measuring nothing
 	@$(DEPS) kernel
 	@$(PYTHON) scripts/truth --page $(ISO)
 
-debug: ## step through traps in GDB: FAULT=NAME, WALK=NAME, RR=1 to go back in time, RUN="..."
+debug.options := FAULT=NAME WALK=NAME RR=1 RUN="..." FAULTS=DIR EMU=qemu|kvm CPUS=N
+debug: ## step through traps in GDB; RR=1 goes back in time
 	@$(DEPS) kernel image run debug $(if $(RR),record)
 	@$(MAKE) --no-print-directory $(BUDGET) $(RECORDED) $(DEBUG_ISO)
 	@$(PYTHON) scripts/debug --emu $(call quote,$(EMU)) --gdb '$(GDB)' \
-		$(if $(THEIR_CPUS),--cpus $(call quote,$(THEIR_CPUS))) $(if $(RR),--record) \
-		$(if $(DEBUG_FAULT),--fault $(call quote,$(DEBUG_FAULT))) \
-		$(if $(WALK),--walk $(call quote,$(value WALK))) $(KERNEL) $(DEBUG_ISO)
+		$(call given,--cpus,THEIR_CPUS) $(if $(RR),--record) $(call given,--fault,DEBUG_FAULT) \
+		$(call given,--walk,WALK) $(KERNEL) $(DEBUG_ISO)
 
-trace: TRACED = $(or $(value FAULT),$(value BUG))
-trace: ## record traps step by step, as JSON and text: all that have changed, or FAULT=, BUG=NAME
+trace: TRACED := $(or $(value FAULT),$(value BUG))
+trace.options := FAULT=NAME BUG=NAME FAULTS=DIR
+trace: ## record traps step by step, as JSON and text
 	@$(DEPS) kernel image run lint bugs $(if $(TRACED),,silicon clang)
 	@$(MAKE) --no-print-directory $(ISO)
-	@$(PYTHON) scripts/trace $(if $(TRACED),--fault $(call quote,$(TRACED))) $(BUILD)
+	@$(PYTHON) scripts/trace $(call given,--fault,TRACED) $(BUILD)
 
-fuzz: ## random interrupts through the stubs, on this CPU: SEED=, N=, STUBS="OBJECT..."
+fuzz.options := SEED= N= STUBS="OBJECT..."
+fuzz: ## random interrupts through the stubs, on this CPU
 	@$(DEPS) silicon
 	@$(MAKE) --no-print-directory $(SILICON)/fuzz
-	@$(SILICON)/fuzz $(or $(SEED),$$(od -An -N7 -tu8 /dev/urandom)) $(or $(N),10000000)
+	@$(SILICON)/fuzz $(if $(SEED),$(call quote,$(value SEED)),$$(od -An -N7 -tu8 /dev/urandom)) \
+		$(call quote,$(or $(value N),10000000))
 
-fuzz-input: ## random firmware tables, boot information and text for the kernel's readers: SECONDS=
+fuzz-input.options := SECONDS=
+fuzz-input: ## random firmware tables, boot information and text
 	@$(DEPS) kernel input
 	@$(MAKE) --no-print-directory $(INPUT_FUZZERS)
-	@$(PYTHON) tests/fuzz/run.py $(BUILD) $(or $(SECONDS),60)
+	@$(PYTHON) tests/fuzz/run.py $(BUILD) $(call quote,$(or $(value SECONDS),60))
 
-lint: ## check anybody's interrupt stubs: ELF=KERNEL or "OBJECTS", ARGS="..." of scripts/stublint
+lint.options := ELF="FILE..." ARGS="..."
+lint: ## check anybody's stubs; ARGS are of scripts/stublint
 	@$(DEPS) lint $(if $(THEIR_ELF),,kernel)
 	@$(if $(THEIR_ELF),,$(MAKE) --no-print-directory $(KERNEL))
 	@$(PYTHON) scripts/stublint $(if $(THEIR_ELF)$(RUNNING),$(THEIR_ELF),$(OUR_KERNEL)) $(ARGS)
 
-lint-proof: ## break right interrupt paths in every way, and count what stublint finds
+lint-proof: ## break right paths in every way; stublint must find it
 	@$(DEPS) lint silicon test
 	@mkdir -p $(BUILD)
 	@$(PYTHON) tests/lint/proof.py
 
-stublint: ## put scripts/stublint into one file that needs no clone, build/stublint.pyz
+stublint: ## put scripts/stublint into one file, build/stublint.pyz
 	@$(DEPS) python
 	@$(MAKE) --no-print-directory $(BUILD)/stublint.pyz
 
-bench: ## measure the interrupt path beside the compilers' own, on this CPU
+bench.options := STUBS="OBJECT..."
+bench: ## measure our path beside the compilers', on this CPU
 	@$(DEPS) kernel image run silicon clang bench
 	@$(MAKE) --no-print-directory $(ISO) $(STUBS)
 	@$(PYTHON) scripts/bench $(BUILD) $(STUBS)
 
-compare: ## the compilers' interrupt functions beside our stub, duty by duty
+compare.options := STUBS="OBJECT..."
+compare: ## the compilers' functions beside our stub, duty by duty
 	@$(DEPS) python silicon clang debug
 	@$(MAKE) --no-print-directory $(STUBS)
 	@$(PYTHON) scripts/compare $(BUILD) $(STUBS)
 
-bugs: ## list the classic mistakes of the bug museum, tests/bugs/
+bugs: ## list the classic mistakes of the museum, tests/bugs/
 	@$(DEPS) python
 	@$(PYTHON) scripts/break
 
-break: ## boot the kernel with one of them, and see what it does: BUG=NAME
+break.options := BUG=NAME
+break: ## boot with one of them, and see what it does
 	@$(DEPS) kernel image run silicon bugs
 	@$(MAKE) --no-print-directory $(KERNEL) $(if $(IS_X86_64),$(SILICON)/fuzz)
 	@$(PYTHON) scripts/break $(call quote,$(value BUG))
 
-campaign: ## flip each bit of a trap's frame, and N= others chosen by SEED=: SHARD=1/8, all cores
+campaign.options := N= SEED= SHARD=1/8
+campaign: ## flip each bit of a trap's frame, and N others
 	@$(DEPS) kernel image run record bench
 	@$(MAKE) --no-print-directory $(ISO)
-	@$(PYTHON) scripts/campaign $(N:%=--count %) $(SEED:%=--seed %) $(SHARD:%=--shard %) $(BUILD)
+	@$(PYTHON) scripts/campaign $(call given,--count,N) $(call given,--seed,SEED) \
+		$(call given,--shard,SHARD) $(BUILD)
 
-soak: ## let traps storm, with input from the host: TRAPS=, SEED=, EMU=bochs, ICOUNT=1, CPUS=4
+soak.options := TRAPS= SEED= EMU=qemu|bochs ICOUNT=1 CPUS=N
+soak: ## let traps storm, with input from the host
 	@$(DEPS) kernel image $(if $(filter bochs,$(EMU)),bochs,run)
 	@$(MAKE) --no-print-directory $(ISO)
 	@$(PYTHON) scripts/soak --emu $(call quote,$(EMU)) $(if $(ICOUNT),--icount) \
-		$(if $(THEIR_CPUS),--cpus $(call quote,$(THEIR_CPUS))) \
-		$(TRAPS:%=--traps %) $(SEED:%=--seed %) $(ISO)
+		$(call given,--cpus,THEIR_CPUS) $(call given,--traps,TRAPS) $(call given,--seed,SEED) $(ISO)
 
-hostile: ## run random programs in ring 3, thousands a second: PROGRAMS=, SEED=, EMU=bochs
+hostile.options := PROGRAMS= SEED= EMU=qemu|bochs
+hostile: ## run random programs in ring 3, thousands a second
 	@$(DEPS) kernel image $(if $(filter bochs,$(EMU)),bochs,run)
 	@$(MAKE) --no-print-directory $(ISO)
-	@$(PYTHON) scripts/hostile --emu $(call quote,$(EMU)) $(PROGRAMS:%=--programs %) $(SEED:%=--seed %) \
-		$(BUILD)
+	@$(PYTHON) scripts/hostile --emu $(call quote,$(EMU)) $(call given,--programs,PROGRAMS) \
+		$(call given,--seed,SEED) $(BUILD)
 
 explore: THEIR_STUBS = $(THEIR_ELF) $(ARGS)
-explore: ## write a page that plays each trap: FAULTS=DIR, CHECK=1; or the stubs of any kernel: ELF=KERNEL
+explore.options := FAULTS=DIR CHECK=1 ELF=KERNEL ARGS="..."
+explore: ## write a page that plays each trap, or those of a KERNEL
 	@$(DEPS) lint $(if $(strip $(THEIR_STUBS)),,kernel image run bugs silicon clang) $(if $(CHECK),test browser)
 	@$(if $(strip $(THEIR_STUBS)),,$(MAKE) --no-print-directory $(ISO))
 	@$(PYTHON) scripts/explore $(if $(CHECK),--check) $(BUILD) $(THEIR_STUBS)
 
-mutate: ## break each instruction and statement of the path in turn, or those that K= names: a test must find it
+mutate.options := K="..."
+mutate: ## break each step of the path: a test must find it
 	@$(DEPS) kernel image run debug silicon bugs test
 	@$(MAKE) --no-print-directory $(ISO) $(if $(IS_X86_64),$(SILICON)/fuzz)
 	@$(PYTHON) tests/mutate.py $(if $(K),$(call quote,$(value K)))
 
-release: ## write what a release publishes, and its checksums, to build/release/
+release: ## write what a release publishes to build/release/
 	@$(DEPS) kernel image release
 	@$(MAKE) --no-print-directory $(BUDGET) $(RELEASE)/SHA256SUMS
 
-fresh: ## as a new user on a clean Debian: SUITE=bookworm|trixie|sid, ARGS="COMMAND..."
+fresh.options := SUITE=trixie ARGS="COMMAND..."
+fresh: ## as a new user on a clean Debian
 	@scripts/fresh $(call quote,$(SUITE)) $(ARGS)
 
-compile_commands: ## write build/compile_commands.json for editors and clangd
+compile_commands: ## write build/compile_commands.json for editors
 	@$(DEPS) python
 	@$(PYTHON) scripts/build/compile_commands $(BUILD)/compile_commands.json \
 		'$(CC) $(CFLAGS) -c' $(filter %.c,$(SOURCES)) -- \
@@ -276,8 +289,12 @@ clean: ## remove build/
 	rm -rf $(BUILD)
 
 help: ## list these commands
-	@sed -n 's/^\([a-z_-]*\):.* ## /\1|/p' Makefile | while IFS='|' read -r name text; do \
-		printf '  make %-18s %s\n' "$$name" "$$text"; done
+	@sed -n '/^[a-z_-]*\.options := /{s///;h;d}; s/^\([a-z_-]*\):.* ## /\1:/; T; G; p; s/.*//; h' Makefile | \
+	while IFS=: read -r name text && read -r options; do \
+		printf '  make %-16s %s\n' "$$name" "$$text"; \
+		[ -z "$$options" ] || echo "          $$options"; \
+	done
+	@echo '  All take BUILD=DIR CC=clang CROSS=PREFIX- QEMU=PATH BOCHS=PATH NO_INSTALL=1'
 
 $(KERNEL): $(OBJECTS) linker.ld $(BUILD)/objects scripts/build/ranges
 	@echo '  LD    $@'
@@ -374,3 +391,23 @@ include tests/silicon/rules.mk
 include tests/fuzz/rules.mk
 
 -include $(OBJECTS:.o=.d)
+
+# Every word of the command line must be of use: nobody would know of one that does nothing. A file as
+# a goal may need any of them. What we start ourselves was looked at before.
+ifeq ($(MAKELEVEL),0)
+GOALS := $(or $(MAKECMDGOALS),all)
+ASKED := $(if $(filter-out $(COMMANDS),$(GOALS)),$(COMMANDS),$(GOALS))
+TAKEN := $(TOOLS) $(foreach command,$(ASKED),$($(command).options))
+# The values that $(1) may have, where they are told: one of several, or 1.
+choices = $(strip $(foreach values,$(patsubst $(1)=%,%,$(filter $(1)=%,$(TAKEN))),\
+	$(if $(filter 1,$(values))$(findstring |,$(values)),$(subst |, ,$(values)))))
+is_good = $(and $(filter $(1)=%,$(TAKEN)),$(if $(choices),$(if $(filter-out $(choices),$(value $(1))),,1),1))
+REFUSED := $(strip $(foreach word,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(word)))),\
+	$(if $(call is_good,$(word)),,$(word)))))
+ifneq ($(REFUSED),)
+$(shell $(PYTHON) scripts/build/refuse_options $(foreach word,$(REFUSED),$(call quote,$(word)=$(value $(word)))) \
+	-- $(ASKED) -- $(foreach command,$(COMMANDS),$(call quote,$(command) $($(command).options))) \
+	$(call quote,- $(TOOLS)))
+$(error Refused: $(REFUSED))
+endif
+endif

@@ -17,10 +17,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import seeds
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
+
+import seeds  # noqa: E402
+from options import number  # noqa: E402
 
 SIDE_BY_SIDE = 2
 LENGTH_MAX = 8192
+SECONDS_MAX = 7 * 24 * 3600
 INPUT_TIMEOUT = 10  # seconds: an input that takes longer is a finding
 
 # Whose coverage is told.
@@ -91,7 +95,7 @@ def fuzz(fuzzer: str, build: Path, seconds: int) -> Outcome:
 
 
 def main() -> int:
-    build, seconds = Path(sys.argv[1]), int(sys.argv[2])
+    build, seconds = Path(sys.argv[1]), number("SECONDS", 1, SECONDS_MAX)(sys.argv[2])
     status = 0
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         for outcome in pool.map(lambda name: fuzz(name, build, seconds), seeds.ALL):

@@ -89,9 +89,9 @@ def test_a_storm_with_input_from_the_host(options: tuple[str, ...], iso: str) ->
 @pytest.mark.parametrize(
     "wrong, said",
     [
-        (("--traps", "abc"), "TRAPS is a number from 1 to 4294967294, not 'abc'"),
-        (("--traps", "0"), "TRAPS is a number from 1 to 4294967294, not '0'"),
-        (("--seed", "4294967295"), "SEED is a number from 0 to 4294967294, not '4294967295'"),
+        (("--traps", "abc"), 'TRAPS is a number from 1 to 4294967294, not "abc"'),
+        (("--traps", "0"), 'TRAPS is a number from 1 to 4294967294, not "0"'),
+        (("--seed", "4294967295"), 'SEED is a number from 0 to 4294967294, not "4294967295"'),
     ],
 )
 def test_what_the_kernel_would_refuse_does_not_boot_it(
@@ -99,7 +99,7 @@ def test_what_the_kernel_would_refuse_does_not_boot_it(
 ) -> None:
     command = [sys.executable, str(ROOT / "scripts" / "soak"), *wrong, iso]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 2 and said in done.stderr, done.stdout + done.stderr
+    assert (done.returncode, done.stderr) == (1, f"barestub: {said}.\n"), done.stdout
 
 
 def test_a_storm_leaves_no_trace(machine: Qemu) -> None:

@@ -1,5 +1,6 @@
 // The fuzzer: random interrupts through the kernel's own stubs on the real CPU.
 // Usage: fuzz SEED N. Interrupt i is made of the seed SEED + i, so any one can be had alone.
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,13 +114,27 @@ static int fuzz(uint64_t seed, uint64_t count)
     return 0;
 }
 
+/// Read @text, the option @name: a number, also in hexadecimal, from @low on.
+static uint64_t number(const char *name, const char *text, uint64_t low)
+{
+    char *end;
+    errno = 0;
+    uint64_t value = strtoull(text, &end, 0);
+    if (*text < '0' || *text > '9' || *end || errno || value < low) {
+        fprintf(stderr, "fuzz: %s is a number from %llu to 2^64-1, not \"%s\".\n", name,
+                (unsigned long long)low, text);
+        exit(2);
+    }
+    return value;
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 3) {
         fprintf(stderr, "usage: fuzz SEED N\n");
         return 2;
     }
-    uint64_t seed = strtoull(argv[1], NULL, 0), count = strtoull(argv[2], NULL, 0);
+    uint64_t seed = number("SEED", argv[1], 0), count = number("N", argv[2], 1);
     if (!extended_init()) {
         fprintf(stderr, "fuzz: this CPU has no XSAVE\n");
         return 2;

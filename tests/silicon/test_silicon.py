@@ -34,6 +34,12 @@ def test_ten_million_random_interrupts() -> None:
     assert "fuzz: 10000000 of 10000000 interrupts" in result.stdout
 
 
+def test_the_fuzzer_refuses_what_is_no_number() -> None:
+    for wrong, why in (("x", 'SEED is a number from 0 to 2^64-1, not "x"'), ("0", "N is a number")):
+        result = subprocess.run([str(FUZZ), wrong, "0"], capture_output=True, text=True)
+        assert result.returncode == 2 and why in result.stderr
+
+
 # Bytes of the entry path, what they become, and what the fuzzer must say to that.
 FLAWS = {
     "pops-swapped": ("415d 415c", "415c 415d", r"after the return r1[23] is"),

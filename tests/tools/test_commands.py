@@ -7,6 +7,7 @@ import re
 import shutil
 import string
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,9 @@ COMMANDS = re.findall(r"^([a-z_-]+):.* ## ", MAKEFILE, re.MULTILINE)
 OWN_PATH = re.compile(r"(?<![\w/.-])(?:scripts|tests)/[\w./-]*\w")
 GROUPS = re.compile(r"scripts/deps ([a-z ]+)$", re.MULTILINE)
 DEPS = ROOT / "scripts" / "deps"
+
+OPTIONS = dict(re.findall(r"^([a-z_-]+)\.options := (.*)", MAKEFILE, re.MULTILINE))
+EXAMPLE = re.compile(r"\bmake ([a-z-]+)((?: [A-Z]+=(?:\"[^\"]*\"|[^\s`]+))+)")
 
 NEED_NO_TOOL = ("clean", "help", "fresh")  # scripts/fresh asks scripts/deps, if it is root
 
@@ -42,9 +46,17 @@ def is_ours(path: str) -> bool:
 
 def test_help_lists_every_command() -> None:
     listed = re.findall(r"^  make (\S+)", make("help").stdout, re.MULTILINE)
-    phony = re.search(r"^\.PHONY:((?:.*\\\n)*.*)$", MAKEFILE, re.MULTILINE)[1]
+    phony = re.search(r"^COMMANDS :=((?:.*\\\n)*.*)$", MAKEFILE, re.MULTILINE)[1]
     assert listed == COMMANDS
-    assert sorted({*phony.replace("\\", "").split()} - {"FORCE"}) == sorted(COMMANDS)
+    assert sorted(phony.replace("\\", "").split()) == sorted(COMMANDS)
+
+
+def test_help_fits_80_columns_and_has_all_options() -> None:
+    lines = make("help").stdout.splitlines()
+    assert not [line for line in lines if len(line) > 80]
+    at = {line.split()[1]: number for number, line in enumerate(lines) if line.startswith("  make ")}
+    assert all(lines[at[command] + 1].strip() == words for command, words in OPTIONS.items())
+    assert set(OPTIONS) < set(at)
 
 
 def test_each_command_is_tried_on_a_fresh_system() -> None:
@@ -72,9 +84,88 @@ def test_the_makefile_names_no_file_that_is_not_there() -> None:
     assert [path for path in sorted(paths) if not is_ours(path)] == []
 
 
-def test_a_misspelt_option_is_named() -> None:
-    done = make("-n", "run", "FALUTS=mine")
-    assert done.returncode != 0 and "FALUTS" in done.stderr
+def as_typed(*words: str) -> subprocess.CompletedProcess[str]:
+    """What a person gets, whose make is no part of ours."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    command = ["make", *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=clean)
+
+
+@pytest.mark.parametrize(
+    "words, why",
+    [
+        ("run FALUTS=mine", "There is no option FALUTS. Did you mean FAULTS?"),
+        ("run CPU_S=4", "There is no option CPU_S. Did you mean CPUS, CPU?"),
+        ("bugs ZZZ=4", "There is no option ZZZ. Makefile"),
+        ("hostile TRAPS=5", "TRAPS is for `make soak`, not for `make hostile`."),
+        ("hostile TRAPS=5", ". `make hostile` takes PROGRAMS, SEED, EMU. "),
+        ("run SHARD=1/2", "SHARD is for `make campaign`, not for `make run`."),
+        ("run FAULT=x", "`make run`. Did you mean FAULTS?"),
+        ("CPUS=4", "for `make run`, `make debug` and `make soak`, not for `make all`."),
+        ("bugs help SEED=4", "not for `make bugs` and `make help`."),
+        ("run UEFI=0", 'UEFI is 1, or is left out, not "0".'),
+        ("bugs WERROR=0", 'WERROR is 1, or is left out, not "0".'),
+        ("run EMU=boch", 'EMU is qemu, bochs or kvm, not "boch". Did you mean bochs?'),
+        ("test EMU=bochs", 'EMU is qemu or kvm, not "bochs".'),
+    ],
+)
+def test_an_option_that_does_nothing_is_refused(words: str, why: str) -> None:
+    done = as_typed(*words.split())
+    assert done.returncode == 2 and done.stdout == ""
+    assert why in " ".join(done.stderr.split()), done.stderr
+    assert not [line for line in done.stderr.splitlines() if len(line) > 80]
+
+
+@pytest.mark.parametrize(
+    "script, why",
+    [
+        ("scripts/campaign --shard=9/8 build", "SHARD is such as 2/8, the second of eight parts"),
+        ("tests/fuzz/run.py build x", 'SECONDS is a number from 1 to 604800, not "x".'),
+        ("scripts/run --cpus=abc iso", 'CPUS is a number from 1 to 32, not "abc".'),
+        ("scripts/soak --cpus=99 iso", 'CPUS is a number from 1 to 32, not "99".'),
+        ("scripts/soak --emu=bochs --icount iso", "leave ICOUNT out."),
+        ("scripts/run --emu=bochs --uefi iso", "Bochs has a BIOS only: leave UEFI out"),
+        ("scripts/debug --record --walk=bp-int3 elf iso", "leave out RR, or WALK."),
+        ("scripts/debug --fault=pf-nul elf iso", "Did you mean pf-null-read"),
+        ("scripts/debug --walk=nonsense elf iso", 'There is no fault "nonsense".'),
+        ("scripts/break nodummy", 'There is no bug "nodummy". Did you mean no-dummy?'),
+        ("scripts/break ", "Which bug?"),
+    ],
+)
+def test_a_script_refuses_an_option_in_the_words_of_make(script: str, why: str) -> None:
+    """Before it looks at anything else; and without its usage."""
+    command = [sys.executable, *script.split(" ")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.startswith("barestub: ") and why in " ".join(done.stderr.split())
+    assert not [line for line in done.stderr.splitlines() if len(line) > 80]
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["fresh help SUITE=sid", "FORCE RUN=help", "bugs CC=clang WERROR=1 NO_INSTALL=", "help bugs"],
+    ids=["of one of the goals", "of a file", "of all", "none"],
+)
+def test_an_option_of_use_is_taken(words: str) -> None:
+    done = as_typed("-n", *words.split())
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_make_starts_itself_may_inherit_any_option() -> None:
+    inherits = {**os.environ, "MAKELEVEL": "1", "MAKEFLAGS": " -- SEED=4"}
+    done = subprocess.run(["make", "help"], cwd=ROOT, env=inherits, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("file", ["README.md", "tests/every_command"])
+def test_examples_use_options_of_their_commands(file: str) -> None:
+    tools = re.search(r"^TOOLS :=((?:.*\\\n)*.*)$", MAKEFILE, re.MULTILINE)[1]
+    examples = EXAMPLE.findall((ROOT / file).read_text())
+    assert len(examples) > 10
+    for command, words in examples:
+        taken = re.findall(r"([A-Z_]+)=", f"{OPTIONS[command]} {tools}")
+        given = re.findall(r" ([A-Z]+)=", re.sub(r'"[^"]*"', "", words))
+        assert set(given) <= set(taken), f"make {command}{words}"
 
 
 def test_a_space_in_a_path_is_named(tmp_path: Path) -> None:

@@ -66,13 +66,6 @@ def test_walk_goes_all_the_way_in_80_columns(debug: Debug, name: str) -> None:
         assert "registers are as before the trap" in done.stdout
 
 
-def test_walk_of_no_fault_fails(debug: Debug) -> None:
-    done = debug("", "--walk", "no-such-fault")
-    assert done.returncode != 0
-    assert 'There is no fault "no-such-fault"' in done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-
-
 def test_a_fault_stops_at_its_instruction_and_stepi_enters_the_stub(debug: Debug) -> None:
     text = debug("stepi\nbt 2\n", "--fault", "pf-write-readonly").stdout
     assert "fault_pf_write_readonly.here () at tests/faults/pf-write-readonly.asm:" in text

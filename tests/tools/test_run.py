@@ -248,17 +248,17 @@ def test_another_cpu(iso: str) -> None:
 @pytest.mark.parametrize(
     "emulator, wrong, told",
     [
-        ("qemu", "qemu46", "'qemu46'. Did you mean qemu64"),
-        ("qemu", "nonsense", "'nonsense'.\n  `qemu-system-x86_64 -cpu help` lists them."),
-        ("bochs", "rizen", "'rizen'. Did you mean ryzen"),
-        ("bochs", "nonsense", "'nonsense'.\n  `bochs --help cpu` lists them."),
+        ("qemu", "qemu46", '"qemu46". Did you mean qemu64'),
+        ("qemu", "nonsense", '"nonsense". `qemu-system-x86_64 -cpu help` lists them.\n'),
+        ("bochs", "rizen", '"rizen". Did you mean ryzen'),
+        ("bochs", "nonsense", '"nonsense". `bochs --help cpu` lists them.\n'),
     ],
 )
 def test_an_unknown_cpu_is_told(iso: str, emulator: str, wrong: str, told: str) -> None:
     done = run(iso, "", "--emu", emulator, "--cpu", wrong)
     assert done.returncode == 1
     assert told in done.stderr
-    assert len(done.stderr.splitlines()) == 2
+    assert not [line for line in done.stderr.splitlines() if len(line) > 80]
 
 
 def test_what_the_emulator_would_not_survive_is_not_run(iso: str) -> None:
