@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 COMMENT = re.compile(r"\s*//.*")
 UNTOUCHED = re.compile(r'"[^"]*"|sizeof\([^()]*\)')  # nothing in them is evaluated
-NO_CODE = re.compile(r"\s*$|#(?!define \w+ +\S)|_Static_assert|extern\b|};")
+NO_CODE = re.compile(r"\s*$|#(?!define \w+ +\S)|extern\b|};")
+NOT_RUN = re.compile(r"__attribute__|_Static_assert")
 
 DECLARATION = re.compile(r"(static|const|struct|unsigned|bool|size_t|uint\d+_t|trap_fn)\b")
 INITIALIZER = re.compile(r"(\.\w+(\[.*\])?|\[\w+\]) = .*,|\{.*\},")
@@ -69,7 +70,8 @@ def _statements(lines: list[str]) -> list[Statement]:
         is_define = code.startswith("#")
         if depth == 0 and (is_define or code.endswith((";", "{", "}", ")", ","))):
             text = "\n".join(COMMENT.sub("", part) for part in lines[first : number + 1])
-            found.append(Statement(first, number + 1, text))
+            if not NOT_RUN.match(text.lstrip()):
+                found.append(Statement(first, number + 1, text))
             first = None
     return found
 
@@ -113,8 +115,6 @@ def changes(text: str) -> Iterator[Change]:
         return f"{what}: {of.name}", lines[: of.first] + [code] + lines[of.end :]
 
     for statement in statements:
-        if statement.code.startswith("__attribute__"):
-            continue
         if statement.is_simple:
             yield change("delete", statement, ";")
         elif INITIALIZER.fullmatch(statement.name):

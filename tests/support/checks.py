@@ -71,6 +71,8 @@ NEAREST = {
     "kernel/trap/idt.c": ["kernel/test_tables.py"],
     "kernel/trap/gdt.c": ["kernel/test_tables.py"],
     "kernel/trap/stacks.c": ["kernel/test_stacks.py"],
+    "kernel/trap/tables.c": ["kernel/test_tables.py"],
+    "kernel/trap/vectors.c": ["kernel/test_tables.py"],
     "kernel/cpu/cpu.c": [
         "machines/test_cpus.py::test_the_control_registers",
         "machines/test_cpus.py::test_each_feature_has_its_name",

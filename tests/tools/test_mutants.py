@@ -41,6 +41,10 @@ def test_it_is_killed(mutant: Mutant, tree: Tree) -> None:
     assert killer, "it survives"
 
 
+def test_every_source_has_mutants() -> None:
+    assert {mutant.source for mutant in EVERY} == mutants.CHANGES.keys()
+
+
 def test_every_equivalent_is_one_of_the_mutants() -> None:
     assert EQUIVALENTS.keys() - {mutant.name for mutant in EVERY} == set()
 
