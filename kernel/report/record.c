@@ -23,8 +23,9 @@ static bool is_software_interrupt(const struct regs *regs)
     if (info && info->has_error_code && !regs->slot_opened)
         return false;
     uint64_t next = gdt_code_base((unsigned)regs->cs) + regs->rip;
-    uint8_t last = 0, before = 0;
-    peek(&last, next - 1, sizeof(last));
+    uint8_t last, before = 0;
+    if (!peek(&last, next - 1, sizeof(last)))
+        return false;
     peek(&before, next - 2, sizeof(before));
     return (before == OPCODE_INT && last == regs->vector) ||
            (regs->vector == VECTOR_BP && last == OPCODE_INT3) ||

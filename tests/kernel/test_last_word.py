@@ -5,6 +5,7 @@ entry of the catalogue."""
 from __future__ import annotations
 
 import re
+import struct
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,6 +155,16 @@ def test_no_fixup_for_ring_3(stopped: Stopped, symbols: dict[str, Symbol]) -> No
     assert re.search(rf"^RIP +{read:#018x} peek", report, re.MULTILINE)
     assert re.search(r"^CS .* ring 3$", report, re.MULTILINE)
     assert re.search(rf"^CR2 +{read:#018x}$", report, re.MULTILINE)
+
+
+def test_no_fixup_from_behind_the_table(stopped: Stopped, symbols: dict[str, Symbol]) -> None:
+    machine, stub = stopped
+    state = at_entry(stopped, symbols, "panic ud-ud2")
+    line = struct.pack("<2Q", NOWHERE, state["rip"])
+    stub.write(symbols["fixups_end"].address, line)
+    state.values["rip"] = NOWHERE
+    stub.set_registers(state)
+    assert re.search(rf"^RIP +{NOWHERE:#018x}", report_of(stopped), re.MULTILINE)
 
 
 def test_a_peek_is_no_trap_of_the_entry(stopped: Stopped, symbols: dict[str, Symbol]) -> None:

@@ -19,6 +19,8 @@ RECORD = struct.Struct("<176s 3Q I ?")  # kernel/report/record.h
 
 BAD_RETURN_SIZE = 64  # behind that
 
+MC_STACK_END = 0xFFFFFFFFD000F000  # of kernel/cpu/layout.def: behind it is no page
+
 GP = 13
 CPU, INT, IRQ = range(3)
 LAST_EXCEPTION = 31  # SDM vol. 3, 6.2: those up to it are the CPU's own
@@ -73,17 +75,31 @@ def call(
         yield Caller(stub, symbols)
 
 
-@pytest.mark.parametrize("frame", FRAMES, ids=str)
-def test_it_knows_who_asked_for_a_trap(frame: Frame, call: Caller) -> None:
-    code, regs, record = call.scratch, call.scratch + 64, call.scratch + 512
-    call.stub.write(code, frame.before)
-    rip = code + len(frame.before)
+def taken(call: Caller, frame: Frame, rip: int) -> tuple[int, bool]:
+    """What is taken down of @frame at @rip: who has asked for it, and whether it has a code."""
+    regs, record = call.scratch + 64, call.scratch + 512
     words = REGS.pack(*range(15), frame.vector, frame.slot_opened, 0, rip, 8, 2, 0, 16)
     call.stub.write(regs, words)
     call("record_take", record, regs)
-    taken = RECORD.unpack(call.stub.read(record, RECORD.size))
-    assert (taken[0], taken[1]) == (words, regs)
-    assert taken[4:] == (frame.origin, frame.has_code)
+    found = RECORD.unpack(call.stub.read(record, RECORD.size))
+    assert (found[0], found[1]) == (words, regs)
+    return found[4:]
+
+
+@pytest.mark.parametrize("frame", FRAMES, ids=str)
+def test_it_knows_who_asked_for_a_trap(frame: Frame, call: Caller) -> None:
+    call.stub.write(call.scratch, frame.before)
+    rip = call.scratch + len(frame.before)
+    assert taken(call, frame, rip) == (frame.origin, frame.has_code)
+
+
+@pytest.mark.parametrize("vector", [0, 1])
+def test_an_int_that_is_cut_off_is_none(vector: int, call: Caller) -> None:
+    """The page ends with the opcode of INT n, and where its vector would be is nothing: the step
+    to a target there is a trap."""
+    frame = Frame(vector, bytes([INT_N]), CPU)
+    call.stub.write(MC_STACK_END - 1, frame.before)
+    assert taken(call, frame, MC_STACK_END + 1) == (CPU, False)
 
 
 def test_it_knows_what_was_wrong_with_a_frame_that_iretq_refused(call: Caller) -> None:
