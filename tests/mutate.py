@@ -1,4 +1,5 @@
-"""Run all of mutants.py: each must be found by one of the checks, or be a proven equivalent.
+"""Run all of mutants.py: each must be found by one of the checks, or be a proven equivalent. Whoever
+is interrupted tells what has become of those before.
 Usage: mutate.py [TEXT]: only those with this text in their names."""
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ import functools
 import os
 import shutil
 import sys
+import textwrap
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -31,7 +33,8 @@ SAME = "same"  # the compiler makes the same program of it
 HANG = "hang"
 BUSY = "busy"  # nothing: what was late is late on the sound kernel, too
 PROGRAM, SOUND_PROGRAM = "loaded.elf", "sound.elf"
-WIDTH = 60  # of a symptom
+COLUMNS = 80
+INTERRUPTED = 130  # the exit status that a shell has for it
 
 
 def sound_tree(name: str) -> Tree:
@@ -94,7 +97,17 @@ def symptom(found: str) -> str:
     """The first line of what a check found that says something."""
     lines = [line.strip() for line in found.splitlines()]
     telling = [line for line in lines if line and not line.startswith(("fuzz:", "NASM", "make"))]
-    return telling[0][:WIDTH] if telling else ""
+    return telling[0] if telling else ""
+
+
+def shortened(line: str) -> str:
+    return line if len(line) <= COLUMNS else line[: COLUMNS - 3] + "..."
+
+
+def progress(number: int, count: int, seconds: float) -> str:
+    """How far it has come behind mutant @number (from 1) of @count, after @seconds."""
+    left = seconds / number * (count - number)
+    return f"{number}/{count}" + (f", {left / 60:.0f} min left" if left >= 60 else "")
 
 
 def try_all(every: list[Mutant]) -> Iterator[tuple[Mutant, str, str]]:
@@ -137,6 +150,17 @@ def figures(killers: dict[str, str], equivalents: dict[str, str]) -> str:
     return f"{len(killers)} mutants: {', '.join(told)}; {by.total()} are killed ({each})."
 
 
+def tell(killers: dict[str, str], equivalents: dict[str, str], every: list[Mutant]) -> bool:
+    """Print what has become of @every. Return whether it is as the list of equivalents has it."""
+    for language, is_c in (("Assembly", False), ("C", True)):
+        own = {m.name: killers[m.name] for m in every if m.is_c == is_c and m.name in killers}
+        if own:
+            print("\n" + textwrap.fill(f"{language}: {figures(own, equivalents)}", COLUMNS))
+    wrong = wrongs(killers, equivalents)
+    print("\n".join(wrong), end="\n" if wrong else "")
+    return not wrong
+
+
 def main(text: str = "") -> int:
     start = time.monotonic()
     every = [mutant for mutant in mutants.mutants() if text in mutant.name]
@@ -144,18 +168,21 @@ def main(text: str = "") -> int:
     if not every:
         sys.exit(f"barestub: no mutant has {text!r} in its name")
     killers: dict[str, str] = {}
-    for mutant, killer, found in try_all(every):
-        killers[mutant.name] = killer
-        words = f"{killer}: {symptom(found)}" if killer else "survives"
-        print(f"{mutant.name}\n    {words}", flush=True)
-    for language, is_c in (("Assembly", False), ("C", True)):
-        own = {mutant.name: killers[mutant.name] for mutant in every if mutant.is_c == is_c}
-        if own:
-            print(f"\n{language}: {figures(own, equivalents)}")
+    print(f"{len(every)} mutants, {min(WORKERS, len(every))} at a time.", flush=True)
+    try:
+        for mutant, killer, found in try_all(every):
+            killers[mutant.name] = killer
+            told = progress(len(killers), len(every), time.monotonic() - start)
+            words = f"{killer}: {symptom(found)}" if killer else "survives"
+            print(shortened(f"{told}: {mutant.name}"))
+            print(shortened(f"    {words}"), flush=True)
+    except KeyboardInterrupt:
+        tell(killers, {name: equivalents[name] for name in equivalents.keys() & killers}, every)
+        print(f"Interrupted behind {len(killers)} of {len(every)}. K= takes fewer.")
+        return INTERRUPTED
+    is_right = tell(killers, equivalents, every)
     print(f"{time.monotonic() - start:.0f} seconds.")
-    wrong = wrongs(killers, equivalents)
-    print("\n".join(wrong), end="\n" if wrong else "")
-    return 1 if wrong else 0
+    return 0 if is_right else 1
 
 
 if __name__ == "__main__":

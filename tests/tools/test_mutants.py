@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -95,3 +96,24 @@ def test_each_mutant_is_counted_once() -> None:
     )
     wrong = mutate.wrongs(killers, equivalents | {"a": "a reason", "x": "a reason"})
     assert sorted(line.partition(":")[0] for line in wrong) == ["a", "d", "e", "x"]
+
+
+def test_who_is_interrupted_tells_how_far_it_came(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(every: list[Mutant]) -> Iterator[tuple[Mutant, str, str]]:
+        yield every[0], "", ""
+        yield every[1], "catalogue", "a symptom " * 10
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(mutate, "try_all", interrupted)
+    assert mutate.main("judge.c") == mutate.INTERRUPTED
+    told = capsys.readouterr().out
+    names = [mutant.name for mutant in EVERY if "judge.c" in mutant.name]
+    assert told.startswith(f"{len(names)} mutants, ")
+    assert f"{names[0]}: survives\n" in told
+    assert "\nC: 2 mutants: 1 survive, 0 are proven equivalents; 1 are killed" in told
+    assert told.endswith(f"Interrupted behind 2 of {len(names)}. K= takes fewer.\n")
+    # A name at the end is whole, to be copied.
+    lines = [line.removesuffix(": survives") for line in told.splitlines()]
+    assert [line for line in lines if len(line) > 80 and line not in names] == []
