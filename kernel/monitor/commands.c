@@ -110,7 +110,7 @@ static void vectors(char *argument)
 {
     (void)argument;
     pager_room(1);
-    print("vector  mnemonic  class       code  IST   count  name\n");
+    print("vector  mnemonic   class       code  IST   count  name\n");
     for (unsigned vector = 0; vector < VECTOR_COUNT; vector++) {
         const struct vector_info *info = vector_info(vector);
         if (!info && trap_count(vector) == 0)
@@ -118,11 +118,11 @@ static void vectors(char *argument)
         if (!pager_room(1))
             return;
         if (info)
-            print("%6u  %-8s  %-10s  %-4s  %3u  %6lu  %s\n", vector, info->mnemonic,
+            print("%6u  %-9s  %-10s  %-4s  %3u  %6lu  %s\n", vector, info->mnemonic,
                   vector_class_name(info->class), info->has_error_code ? "yes" : "no", info->ist,
                   trap_count(vector), info->name);
         else
-            print("%6u  %-8s  %-10s  %-4s  %3u  %6lu\n", vector, "-", "-", "no", 0,
+            print("%6u  %-9s  %-10s  %-4s  %3u  %6lu\n", vector, "-", "-", "no", 0,
                   trap_count(vector));
     }
 }

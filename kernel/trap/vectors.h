@@ -26,7 +26,7 @@ struct vector_info {
     unsigned ist;        ///< interrupt stack table slot of its gate, 0 for none
 };
 
-/// The line of vectors.def for @vector (0 to 255), or null if that vector has no name.
+/// The line of vectors.def for @vector, or null if it has no name; a damaged frame may have any.
 const struct vector_info *vector_info(unsigned vector);
 
 /// "Fault", "Trap", ... as SDM vol. 3, table 6-1 prints it.

@@ -28,6 +28,7 @@ SLOT = re.compile(r"^  ([0-9a-f]{16}) \| ([0-9a-f]{16}) \| (\w+(?: code)?) *(.*)
 RUN = [sys.executable, str(ROOT / "scripts" / "run"), "--display", "none"]
 
 GATE_SIZE = 16
+CALL_FROM_RING_3 = 128
 KEY_UP, KEY_LEFT, BACKSPACE = b"\x1b[A", b"\x1b[D", b"\x7f"
 
 
@@ -129,6 +130,18 @@ def test_gate_decodes_what_is_in_memory(
     assert f"  selector   {low >> 16 & 0xFFFF:#06x} " in text
     assert re.search(rf"^  IST        {low >> 32 & 7} ", text, re.MULTILINE)
     assert f"DPL {low >> 45 & 3}, 64-bit interrupt gate" in text
+
+
+def test_vectors_has_the_manuals_classes(machine: Qemu) -> None:
+    """In columns. SDM vol. 3, table 6-1; APM vol. 2, 8.1."""
+    head, *rows = machine.ask("vectors").splitlines()
+    classes = {1: "Fault/Trap", 2: "Interrupt", 3: "Trap", 4: "Trap", 8: "Abort", 18: "Abort"}
+    classes |= {CALL_FROM_RING_3: "Trap"}
+    start, end = head.index("class"), head.index("code")
+    found = {int(row[:6]): row[start:end].strip() for row in rows if row}
+    assert found.keys() >= {*range(15), *range(16, 22), 28, 29, 30}
+    others = {vector: "Fault" if vector < 32 else "Interrupt" for vector in found}
+    assert found == others | classes
 
 
 def test_bt_goes_back_to_the_start(machine: Qemu) -> None:

@@ -13,7 +13,12 @@ from gdbstub import GdbStub
 from qemu import Qemu
 
 VECTOR_COUNT = 256
-VECTOR = 15 * 8  # its place in struct regs: kernel/trap/regs.h
+
+# kernel/trap/regs.h in 64-bit words, and the places of some of them.
+REGS = struct.Struct("<22Q")
+RAX, VECTOR, RIP = 14, 15, 17
+NO_FLAGS = 1 << 1  # RFLAGS has bit 1 always set: SDM vol. 1, 3.4.3
+
 STUB_SIZE = 16
 NMI, BP, OF, DF, GP, PF, MC = 2, 3, 4, 8, 13, 14, 18
 DEVICES = {NMI, 39, 47, 64, 65, 68, 255}  # vectors that have a handler: kernel/trap/vectors.def
@@ -30,6 +35,7 @@ DPL_3 = 3 << 5
 
 # SDM vol. 3, figure 7-11: RSP0 to RSP2, IST1 to IST7, and where the I/O permission map begins.
 TSS = struct.Struct("<I3QQ7QQHH")
+RSP0 = 4
 
 # SDM vol. 3, figures 3-8, 5-1 and 7-4. P and S, and from 40 on the type.
 LIMIT_4_GIB = 0x008F_0000_0000_FFFF
@@ -110,6 +116,23 @@ def test_the_base_of_a_code_segment(call: Caller) -> None:
     assert call("gdt_code_base", SPARE) == 0
 
 
+def test_no_vector_has_a_line_behind_the_table(call: Caller) -> None:
+    """A backtrace asks for that of a damaged frame."""
+    first, second = call("vector_info", 0), call("vector_info", 1)
+    behind = first + VECTOR_COUNT * (second - first)
+    call.stub.write(behind, b"\xff" * (second - first))
+    assert call("vector_info", VECTOR_COUNT) == 0
+
+
+def test_who_leaves_a_ring_has_the_kernels_segments(call: Caller) -> None:
+    call("ring_leave", call.scratch, 5)
+    regs = REGS.unpack(call.stub.read(call.scratch, REGS.size))
+    assert regs[RAX] == 5
+    rip = call.symbols["ring_return"].address
+    rsp0 = call.read(CPU + RSP0)
+    assert regs[RIP:] == (rip, KERNEL_CODE, NO_FLAGS, rsp0, KERNEL_DATA)
+
+
 def handlers(call: Caller, table: str) -> list[int]:
     """The addresses in a table of handlers, by vector."""
     data = call.stub.read(call.symbols[table].address, 8 * VECTOR_COUNT)
@@ -141,7 +164,7 @@ def test_a_handler_is_changed_for_its_vector_alone(vector: int, call: Caller) ->
 
 def test_no_handler_is_taken_from_behind_the_table(call: Caller) -> None:
     """Nor is anything counted there: what lies on the stack may have been overwritten."""
-    call.stub.write(call.scratch + VECTOR, VECTOR_COUNT.to_bytes(4, "little"))
+    call.stub.write(call.scratch + 8 * VECTOR, VECTOR_COUNT.to_bytes(4, "little"))
     call.begin("trap_dispatch", call.scratch)
     panic, panic_trap = (call.symbols[name].address for name in ("panic", "panic_trap"))
     with call.stub.breakpoints([panic, panic_trap]):
@@ -173,7 +196,7 @@ def test_a_table_is_not_written_beyond_its_end(function: str, table: str, call: 
 CLOSED = {
     "IDT": ("idt", 14 * GATE.size),
     "GDT": (CPU, TSS.size + KERNEL_CODE),
-    "TSS": (CPU, 4),
+    "TSS": (CPU, RSP0),
     "handlers": ("handlers", 8 * DF),
     "handlers_behind": ("handlers_behind", 8 * GP),
 }

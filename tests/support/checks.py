@@ -56,6 +56,7 @@ MACHINES = [
     "tools/test_debug.py::test_the_last_traps_are_kept_in_order",
     "tools/test_debug.py::test_traps_regs_and_idt",
     "kernel/test_interrupts.py",
+    "kernel/test_monitor.py::test_vectors_has_the_manuals_classes",
     "kernel/test_panic.py",
     "kernel/test_last_word.py",
     "machines/test_cpus.py",
@@ -72,7 +73,11 @@ NEAREST = {
     "kernel/trap/gdt.c": ["kernel/test_tables.py"],
     "kernel/trap/stacks.c": ["kernel/test_stacks.py"],
     "kernel/trap/tables.c": ["kernel/test_tables.py"],
-    "kernel/trap/vectors.c": ["kernel/test_tables.py"],
+    "kernel/trap/ring.c": ["kernel/test_tables.py"],
+    "kernel/trap/vectors.c": [
+        "kernel/test_tables.py",
+        "kernel/test_monitor.py::test_vectors_has_the_manuals_classes",
+    ],
     "kernel/cpu/cpu.c": [
         "machines/test_cpus.py::test_the_control_registers",
         "machines/test_cpus.py::test_each_feature_has_its_name",
