@@ -17,7 +17,7 @@ from museum.bugs import ROOT, Catch, Tree
 
 FUZZ_SEED, FUZZ_COUNT = 1, 100_000
 TIMEOUT = 60  # seconds: of a tool that must not hang
-CATALOGUE_TIMEOUT, CATALOGUE_SILENCE = 90, 15
+CATALOGUE_TIMEOUT, CATALOGUE_SILENCE = 90, 5
 STOP_TIMEOUT = 3  # of a guest that is known to hang, if it does not end: it boots in one
 
 HAS_SILICON = platform.machine() == "x86_64"

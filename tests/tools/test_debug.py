@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT
+from conftest import ROOT, Once
 from person import script, terminal
 from processes import children
 from qemu import TIMEOUT
@@ -23,7 +23,7 @@ DEBUG = [sys.executable, str(ROOT / "scripts" / "debug")]
 Debug = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def debug(elf: str, iso: str) -> Debug:
     """debug(COMMANDS, OPTIONS...) pipes COMMANDS into a session."""
 
@@ -38,32 +38,49 @@ def own_lines(text: str) -> list[str]:
     return [line for line in text.splitlines() if not line.startswith("| ")]
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "align-user",
-        "bp-in-handler",
-        "bp-int3",
-        "db-step",
-        "de-user-div-zero",
-        "df-stack-overflow",
-        "gp-int13",
-        "inject-pf",
-        "irq-state-user",
-        "pf-execute-nx",
-        "pf-write-readonly",
-    ],
-)
-def test_walk_goes_all_the_way_in_80_columns(debug: Debug, name: str) -> None:
-    done = debug("", "--walk", name)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert not [line for line in own_lines(done.stdout) if len(line) > 79]
-    assert re.findall(r"^(\d)\. ", done.stdout, re.MULTILINE) == list("123456")
-    assert re.search(r"1\. .*\n\nfault_\S+ \(\) at tests/faults/\S+:\d+\n", done.stdout)
-    assert "WRONG" not in done.stdout
-    assert re.search(r"[4-6]\d instructions, \d+ a second", done.stdout)
+WALKED = [
+    "align-user",
+    "bp-in-handler",
+    "bp-int3",
+    "db-step",
+    "de-user-div-zero",
+    "df-stack-overflow",
+    "gp-int13",
+    "inject-pf",
+    "irq-state-user",
+    "pf-execute-nx",
+    "pf-write-readonly",
+]
+
+
+@pytest.fixture(scope="session")
+def walks(debug: Debug, once: Once) -> str:
+    """What one session says that walks them all."""
+
+    def walk(path: Path) -> None:
+        path.write_text(debug("".join(f"walk {name}\n" for name in WALKED)).stdout)
+
+    return once("walks.txt", walk).read_text()
+
+
+@pytest.mark.parametrize("name", WALKED)
+def test_walk_goes_all_the_way_in_80_columns(walks: str, name: str) -> None:
+    found = re.search(rf"^\(gdb\) ({name}, ring (?s:.*?))^\(gdb\) ", walks, re.MULTILINE)
+    assert found, walks
+    text = found[1]
+    assert not [line for line in own_lines(text) if len(line) > 79]
+    assert re.findall(r"^(\d)\. ", text, re.MULTILINE) == list("123456")
+    assert re.search(r"1\. .*\n\nfault_\S+ \(\) at tests/faults/\S+:\d+\n", text)
+    assert "WRONG" not in text
+    assert re.search(r"[4-6]\d instructions, \d+ a second", text)
     if name not in ("bp-in-handler", "df-stack-overflow"):
-        assert "registers are as before the trap" in done.stdout
+        assert "registers are as before the trap" in text
+
+
+def test_walk_needs_nobody_at_the_keyboard(debug: Debug) -> None:
+    done = debug("", "--walk", "pf-write-readonly")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"\d instructions, \d+ a second\.\n$", done.stdout)
 
 
 def test_a_fault_stops_at_its_instruction_and_stepi_enters_the_stub(debug: Debug) -> None:

@@ -22,7 +22,7 @@ SCRIPT = str(ROOT / "scripts" / "run")
 RUN = [sys.executable, SCRIPT, "--display", "none"]
 
 # scripts/run with less patience than it has of its own.
-STALL_LIMIT = 4
+STALL_LIMIT = 3
 IMPATIENT = [
     sys.executable,
     "-c",
