@@ -333,8 +333,11 @@ $(BUILD)/%.cfg: FORCE
 $(BUILD)/objects: FORCE
 	$(call write_if_changed,"$(OBJECTS)")
 
-$(BUILD)/flags: FORCE
-	$(call write_if_changed,"$(CC) $(CFLAGS) $(NASMFLAGS)")
+$(BUILD)/c-flags: FORCE
+	$(call write_if_changed,"$(CC) $(CFLAGS)")
+
+$(BUILD)/nasm-flags: FORCE
+	$(call write_if_changed,"$(NASM) $(NASMFLAGS)")
 
 # Made anew each time: the commit is in it.
 $(BUILD)/stublint.pyz: FORCE
@@ -369,16 +372,16 @@ define assemble
 	@$(NASM) $(NASMFLAGS) $(STRICT) -o $@ $<
 endef
 
-$(BUILD)/generated/%.c.o: $(BUILD)/generated/%.c $(BUILD)/flags
+$(BUILD)/generated/%.c.o: $(BUILD)/generated/%.c $(BUILD)/c-flags
 	$(compile_c)
 
-$(BUILD)/%.c.o: %.c $(BUILD)/flags
+$(BUILD)/%.c.o: %.c $(BUILD)/c-flags
 	$(compile_c)
 
-$(BUILD)/%.asm.o: %.asm $(NASM_INCLUDES) $(BUILD)/flags
+$(BUILD)/%.asm.o: %.asm $(NASM_INCLUDES) $(BUILD)/nasm-flags
 	$(assemble)
 
-$(OWN)/%.asm.o: $(FAULTS)/%.asm $(NASM_INCLUDES) $(BUILD)/flags
+$(OWN)/%.asm.o: $(FAULTS)/%.asm $(NASM_INCLUDES) $(BUILD)/nasm-flags
 	$(assemble)
 
 $(filter $(BUILD)/tests/faults/% $(OWN)/%,$(OBJECTS)): | $(BUILD)/names

@@ -37,7 +37,8 @@ GROUPS = tuple(TITLES)
 
 SOURCES = ("Makefile", "linker.ld", "grub.cfg", "asm", "boot", "kernel", "scripts", "tests")
 COMPILED = (
-    "asm", "boot", "kernel", "tests", "generated", "silicon", "flags", "objects", "names"
+    *("asm", "boot", "kernel", "tests", "generated", "silicon"),
+    *("c-flags", "nasm-flags", "objects", "names"),
 )
 
 FIELD = re.compile(r"^([A-Z][a-z-]+): (.*(?:\n[ \t]+.*)*)", re.MULTILINE)

@@ -21,8 +21,8 @@ pytestmark = pytest.mark.skipif(
     platform.machine() != "x86_64", reason="the kernel's C has instructions of x86-64"
 )
 
-# For each of four: a minute of a CPU in all, where three workers share two.
-SECONDS = 20
+# For each of four: a minute in all.
+SECONDS = 15
 
 
 @pytest.mark.parametrize("fuzzer", seeds.ALL)

@@ -22,7 +22,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def only_the_kernel(folder: str, names: list[str]) -> set[str]:
-    kernel = {"asm", "boot", "kernel", "tests", "generated", "flags", "names"}
+    kernel = {"asm", "boot", "kernel", "tests", "generated", "c-flags", "nasm-flags", "names"}
     return set(names) - kernel if Path(folder) == BUILD else set()
 
 
