@@ -162,6 +162,16 @@ def test_a_handler_is_changed_for_its_vector_alone(vector: int, call: Caller) ->
     assert {name: handlers(call, name) for name in due} == due
 
 
+def test_no_handler_is_swapped_behind_the_table(call: Caller) -> None:
+    others, behind = call.scratch, call.scratch + 8 * VECTOR_COUNT
+    sentinel = call.symbols["apic_eoi"].address
+    call("memset", others, 0, 8 * VECTOR_COUNT)
+    call.stub.write(behind, sentinel.to_bytes(8, "little"))
+    call("tables_open")
+    call("trap_swap_handlers", others)
+    assert call.read(behind) == sentinel
+
+
 def test_no_handler_is_taken_from_behind_the_table(call: Caller) -> None:
     """Nor is anything counted there: what lies on the stack may have been overwritten."""
     call.stub.write(call.scratch + 8 * VECTOR, VECTOR_COUNT.to_bytes(4, "little"))
