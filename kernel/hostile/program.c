@@ -242,12 +242,12 @@ static void mutate(struct program *program, struct random *random)
     }
 }
 
-/// Whether what may begin at @code ends QEMU 7.2: VPINSRB, VPINSRW, VPINSRD and VPINSRQ where VEX.L
-/// is set, and VPERMILPS without a VEX prefix.
+/// Whether what may begin at @code ends QEMU 7.2, as tests/faults/ud-more.asm shows: VPINSRW without
+/// the prefix 66, with either VEX prefix, and VPERMILPS without VEX.
 static bool ends_emulator(const uint8_t *code)
 {
-    return (code[0] == 0xC5 && code[2] == 0xC4) ||
-           (code[0] == 0xC4 && (code[3] == 0xC4 || code[3] == 0x20 || code[3] == 0x22)) ||
+    return (code[0] == 0xC5 && (code[1] & 3) == 0 && code[2] == 0xC4) ||
+           (code[0] == 0xC4 && (code[1] & 0x1F) == 1 && (code[2] & 3) == 0 && code[3] == 0xC4) ||
            (code[0] == 0x0F && code[1] == 0x38 && code[2] == 0x0C);
 }
 

@@ -64,6 +64,17 @@ fault   0, "gp-call-gate-cut", "a call gate, half of it beyond the GDT"
         gdt_limit SELECTOR_SPARE + GATE_UPPER - 1
         refused SELECTOR_SPARE
 
+fault   3, "gp-user-call-gate", "a far jump of ring 3 to a gate of ring 0", prepare .make
+        far_jump SELECTOR_SPARE + 3
+.next:  done
+expect  GP, .here, code SELECTOR_SPARE, then .next
+
+routine .make
+        call_gate SELECTOR_KERNEL_CODE, .inside
+        ret
+.inside:
+        ud2
+
 fault   0, "gp-jmp-tss", "a far jump to a TSS"
         far_jump SELECTOR_TSS
 .next:  done

@@ -11,6 +11,15 @@ fault   0, "irq-sti", "STI; NOP: the interrupt comes after the NOP"
         done
 expect  OWN_VECTOR, .here, rflags_set RFLAGS_IF
 
+fault   0, "irq-sti-pause", "STI; PAUSE: the interrupt comes after PAUSE"
+        ipi     OWN_VECTOR
+        sti
+        pause
+.here:  nop
+        cli
+        done
+expect  OWN_VECTOR, .here, rflags_set RFLAGS_IF
+
 ; It comes between two instructions: no RF for it, unlike a fault. SDM vol. 3, 17.3.1.1.
 fault   0, "rf-irq", "an interrupt saves RFLAGS.RF as 0"
         ipi     OWN_VECTOR

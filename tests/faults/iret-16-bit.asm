@@ -3,6 +3,7 @@
 ; its espfix. What RSP is then the manuals leave open, and so no saved RSP is compared here.
 %include "fault.inc"
 %include "tables.inc"
+%include "debug.inc"
 
 ; linker.ld has ring 3's code there: less than 64 KiB of it.
 %assign USER_TEXT               0x400000
@@ -49,4 +50,25 @@ expect  BP, .next - USER_TEXT, saved_cs SELECTOR_SPARE + 3, saved_ss SELECTOR_US
 
 routine .make
         spare_descriptor DESCRIPTOR_CODE16
+        ret
+
+; An instruction breakpoint is a linear address: SDM vol. 3, 17.2.4.
+fault   3, "db-user-exec-base", "a breakpoint in code that has a base", prepare .make
+        mov     dword [rsp - 16], .target - USER_TEXT
+        mov     word [rsp - 12], SELECTOR_SPARE + 3
+        jmp     far dword [rsp - 16]
+        bits    16
+.target:
+        jmp     dword SELECTOR_USER_CODE:.wide
+        bits    64
+.wide:  done
+expect  DB, .target - USER_TEXT, dr6 DR6_B0, saved_cs SELECTOR_SPARE + 3, repair .pass
+
+routine .make
+        spare_descriptor DESCRIPTOR_CODE16
+        breakpoint 0, .target, EXECUTE, 1
+        ret
+
+routine .pass
+        pass_breakpoint
         ret

@@ -73,3 +73,35 @@ fault   0, "np-gate-ldt", "INT n, a gate to the LDT, not present"
 .here:  int     OWN_VECTOR
 .next:  done
 expect  NP, .here, code LDT_CODE, then .next
+
+; Whoever loads the selector, it is the supervisor that reads the table, and that marks the segment as
+; accessed there: no U in the code. SDM vol. 3, 4.6.1.
+%macro load_user 0
+        mov     eax, LDT_DATA | SELECTOR_RPL
+.here:  mov     ds, eax
+.next:  done
+%endmacro
+
+fault   3, "pf-user-ldt", "MOV DS in ring 3, the LDT's page not present", prepare .make
+        load_user
+expect  PF, .here, code 0, cr2 LDT, then .next
+
+routine .make
+        load_ldt
+        page_entry LDT
+        and     qword [rax], ~PTE_P
+        invlpg  [LDT]
+        ret
+
+fault   3, "pf-user-ldt-accessed", "MOV DS in ring 3, the LDT's page read-only", prepare .make
+        load_user
+expect  PF, .here, code PF_P | PF_W, then .next
+
+routine .make
+        load_ldt
+        mov     rax, DESCRIPTOR_DATA | DESCRIPTOR_DPL3
+        mov     [LDT + LDT_DATA - ERROR_TI], rax
+        page_entry LDT
+        and     qword [rax], ~PTE_RW
+        invlpg  [LDT]
+        ret

@@ -74,5 +74,12 @@ fault   0, "ud-avx-xcr0", "an AVX instruction that XCR0 does not allow", needs A
         xsetbv
         undefined vxorps ymm0, ymm0, ymm0
 
+; The two exist with both prefixes alone, VEX and 66: SDM vol. 2, PINSRW and VPERMILPS.
+fault   3, "ud-user-vpinsrw", "VPINSRW without its 66 prefix", needs AVX
+        undefined db 0xC5, 0xF8, 0xC4, 0xC0, 0x00
+
+fault   3, "ud-user-vpermilps", "VPERMILPS without its VEX prefix"
+        undefined db 0x0F, 0x38, 0x0C, 0xC0
+
 fault   3, "ud-user-syscall", "SYSCALL without EFER.SCE"
         undefined syscall
