@@ -8,7 +8,9 @@ import time
 import pytest
 
 from guest import ANSWER, PROMPT
+from elf.symbols import Symbol
 from emulator.qemu import POWER_OFF
+from gdbstub import GdbStub, Registers
 from qemu import Qemu
 
 # kernel/trap/vectors.def; the kernel's own choice.
@@ -87,3 +89,26 @@ def test_registers_survive_timer_and_keyboard(machine: Qemu, entry: str) -> None
     assert after[KEYBOARD] > before[KEYBOARD]
     vectors = [record.vector for record in machine.interrupts() if record.hardware]
     assert KEYBOARD in vectors and TIMER in vectors
+
+
+LOOP_TO_ITSELF = bytes.fromhex("e2fe")
+ITERATIONS = 1 << 16
+
+
+def test_a_tick_that_waits_does_not_disturb_a_fault(
+    stopped: tuple[Qemu, GdbStub], symbols: dict[str, Symbol]
+) -> None:
+    """It comes when interrupts are off and the timer is not masked yet. The fault takes all vectors
+    and lets interrupts in."""
+    machine, stub = stopped
+    machine.type("raise spurious-pic")
+    state = stub.run_to(symbols["state_mask_timer"].address)
+    there = stub.read(state["rip"], len(LOOP_TO_ITSELF))
+    stub.write(state["rip"], LOOP_TO_ITSELF)
+    while not re.search(rf"^IRR.*\b{TIMER}\b", machine.hmp("info lapic"), re.MULTILINE):
+        stub.set_registers(Registers({**state.values, "rcx": ITERATIONS}, state.rest))
+        stub.run_to(state["rip"] + len(LOOP_TO_ITSELF))
+    stub.write(state["rip"], there)
+    stub.set_registers(state)
+    stub.detach()
+    assert "result: name=spurious-pic pass\n" in machine.wait_for(ANSWER).group(1)

@@ -189,6 +189,26 @@ def test_all_panic_at_once(_: int, at_prompt: Start) -> None:
     assert others(report).keys() == set(range(CPUS)) - {reporter}
 
 
+JMP_TO_ITSELF = bytes.fromhex("ebfe")
+
+
+def test_a_machine_check_of_another_cpu_is_none_of_a_running_fault(
+    iso: str, state: Callable[[str], str], tmp_path: Path, symbols: dict[str, Symbol]
+) -> None:
+    """The fault's code has every exception vector meanwhile, and waits for ever."""
+    code = symbols["fault_ud_ud2"].address
+    with stopped_at_prompt(iso, state, "four CPUs", tmp_path) as (machine, stub):
+        stub.write(code, JMP_TO_ITSELF)
+        stub.detach()
+        machine.type("raise ud-ud2")
+        while f"RIP={code:016x}" not in machine.hmp("info registers"):
+            pass
+        machine.hmp(MACHINE_CHECK.format(2))
+        report = machine.wait_for(PANIC).group()
+    assert report.startswith("KERNEL PANIC: Machine Check\nCPU     2 (of 0 to 3)\n")
+    assert others(report)[0][2] == "fault_ud_ud2"
+
+
 def test_a_cpu_that_does_not_answer(
     iso: str, state: Callable[[str], str], tmp_path: Path, elf: str
 ) -> None:

@@ -4,6 +4,7 @@ that a storm names what is wrong with a kernel, of each kind of thing that it lo
 from __future__ import annotations
 
 import re
+import struct
 import subprocess
 import sys
 from collections import Counter
@@ -240,3 +241,38 @@ def test_a_panic_finds_its_way_out_of_a_storm(
     names = re.findall(r"^  #\d+ +0x\w+ (\w+)\+", report, re.MULTILINE)
     assert names[:5] == ["witness_ymm", "witness_run", "run_witness", "level_run", "level_dive"]
     assert report.count("--- trap ") > 1
+
+
+USER_CODE, USER_DATA = CONSTANTS["SELECTOR_USER_CODE"], CONSTANTS["SELECTOR_USER_DATA"]
+PANIC = re.compile(r"KERNEL PANIC: Page Fault(?s:.*)\nSystem Halted\.\n")
+
+
+def traps_of_ring_3(stub: GdbStub, rsp: int) -> list[int]:
+    """The vectors of the frames from ring 3 on the kernel stack, the last trap first: see
+    kernel/trap/regs.def."""
+    stack = stub.read(rsp, CONSTANTS["KERNEL_STACK_HIGH"] - rsp)
+    words = struct.unpack(f"<{len(stack) // 8}Q", stack)
+    return [
+        words[cs - 3] & 0xFFFFFFFF
+        for cs in range(3, len(words) - 3)
+        if (words[cs], words[cs + 3]) == (USER_CODE, USER_DATA)
+    ]
+
+
+def test_a_panic_finds_its_way_through_ring_3_inside_of_ring_3(
+    stopped: tuple[Qemu, GdbStub], symbols: dict[str, Symbol]
+) -> None:
+    """The second program of ring 3 begins at address 0, while the first one is in its trap."""
+    machine, stub = stopped
+    machine.type("storm 100000")
+    with stub.breakpoints([symbols["ring3_call"].address]):
+        state = stub.run()
+        while not (traps := traps_of_ring_3(stub, state["rsp"])):
+            stub.step(state)
+            state = stub.run()
+    state.values["rdi"] = 0
+    stub.set_registers(state)
+    stub.detach()
+    report = machine.wait_for(PANIC).group()
+    told = [int(vector) for vector in re.findall(r"--- trap (\d+) .*, taken in ring 3 ---", report)]
+    assert told and told == traps[: len(told)]
