@@ -221,17 +221,19 @@ static bool is_secret(uint64_t value)
     return false;
 }
 
-/// Whether half of @value is in the code of @program or in its registers, or comes by an addition
-/// of the two, as LEA makes it.
+/// Whether half of @value was in a register of @program, or comes by an addition to one or to RIP
+/// of what is in its code, as LEA makes it.
 static bool was_given(const struct program *program, uint64_t value)
 {
-    const uint64_t *registers = (const uint64_t *)&program->start;
-    if (holds(registers, sizeof(program->start), (uint32_t)value))
-        return true;
-    bool is_found = holds(program->code, program->size, (uint32_t)value);
-    for (size_t i = 0; i < sizeof(program->start) / sizeof(*registers) && !is_found; i++)
-        is_found = holds(program->code, program->size, (uint32_t)(value - registers[i]));
-    return is_found;
+    bool is_given = holds(&program->start, sizeof(program->start), (uint32_t)value);
+    for (size_t i = 0; i + sizeof(uint32_t) <= program->size && !is_given; i++) {
+        uint32_t displacement;
+        memcpy(&displacement, program->code + i, sizeof(displacement));
+        const uint32_t base = (uint32_t)value - displacement;
+        is_given = base - HOSTILE_CODE <= PAGE_SIZE ||
+                   holds(&program->start, sizeof(program->start), base);
+    }
+    return is_given;
 }
 
 /// The first address of the kernel in @words that @program has not been given.
