@@ -17,6 +17,7 @@
 #define PROGRESS       1000u // programs between two words of progress
 #define FINDINGS_SHOWN 10u
 #define BYTES_PER_ROW  24
+#define KINDS_PER_ROW  3
 
 struct request {
     unsigned count, seed, first;
@@ -56,12 +57,28 @@ static bool parse(char *text, struct request *request)
     return !text[0] || parse_code(cut_word(&text) + request->is_mutated, request);
 }
 
+static void print_kinds(const struct program *program)
+{
+    size_t column = 0;
+    print("has    ");
+    for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
+        if (!program_is(program, kind))
+            continue;
+        print("%s%s %s", column > 0 ? "," : "",
+              column > 0 && column % KINDS_PER_ROW == 0 ? "\n       " : "", kind_name(kind));
+        column++;
+    }
+    print("\n");
+}
+
 static void print_start(const struct program *program)
 {
     print("code   ");
     for (size_t i = 0; i < program->size; i++)
         print("%s %02x", i > 0 && i % BYTES_PER_ROW == 0 ? "\n       " : "", program->code[i]);
-    print("\nstarts with\n");
+    print("\n");
+    print_kinds(program);
+    print("starts with\n");
     struct regs start = program->start;
     start.rip = world_rip(program);
     report_regs(&start);
