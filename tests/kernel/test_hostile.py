@@ -251,7 +251,7 @@ def test_a_register_of_the_kernel_in_ring_3_is_found(
     stub.write(at, b"\x90" * len(XOR_R12D))
     stub.detach()
     answer = machine.ask("hostile 3")
-    assert "hostile: finding program=1 at the start r12 is 0x1, not 0x0\n" in answer
+    assert re.search(r"^hostile: finding program=1 at the start r12 is 0x\w+, not 0x0$", answer, re.M)
 
 
 def test_sse_in_a_handler_is_found(
