@@ -18,12 +18,16 @@ from ways import WAYS
 
 TIMEOUT = 60  # seconds, of one GDB
 SCRIPT = ROOT / "tests" / "support" / "gdb_unwind.py"
+
+# Much of the stack is read at each step, and where each step has led is printed.
+QUICK = ["set dcache line-size 1024", "set print frame-info short-location"]
+
 OUTERMOST = (["kmain", "higher_half"], "outermost")
 
 
 def run_gdb(elf: str, socket: str, function: str) -> dict:
     """Return what @function of gdb_unwind.py finds on the machine whose GDB stub is at @socket."""
-    commands = [f"file {elf}", f"target remote {socket}", f"source {SCRIPT}"]
+    commands = [*QUICK, f"file {elf}", f"target remote {socket}", f"source {SCRIPT}"]
     commands += [f"python {function}", "detach"]
     done = subprocess.run(
         ["gdb", "-nx", "-batch"] + [word for command in commands for word in ("-ex", command)],

@@ -106,7 +106,10 @@ def memory(start: int, size: int) -> bytes:
 
 
 def set_registers(values: dict[str, int]) -> None:
+    now = registers(gdb.newest_frame())
     for name, value in values.items():
+        if now[name] == value:
+            continue  # a write is slow
         # Each write may change what GDB takes for the frames, and with it the selected one, whose
         # registers may lie in memory.
         gdb.newest_frame().select()
@@ -416,8 +419,11 @@ def ring_call(name: str) -> None:
 def stubs() -> None:
     """Walk through the own instructions of all stubs, and on to the path that all have in common.
     The ten vectors that carry an error code go both ways, with it and without."""
-    original = in_handler()
+    run_to("monitor_run")  # which has few callers: all are unwound at each instruction
+    original = registers(gdb.newest_frame())
+    fill_registers([name for name in GENERAL if name != "rbp"])
     walk = Walk()
+    trap_entry = address("&trap_entry")
     interrupted = unwind()
     for vector in range(VECTORS):
         for has_code in (True, False) if vector in ERROR_CODES else (False,):
@@ -426,7 +432,7 @@ def stubs() -> None:
             chain = unwind()
             walk.enter(interrupted, chain)
             walk.check(chain)
-            while chain.links[0].registers["rip"] != address("&trap_entry") and not walk.wrong:
+            while chain.links[0].registers["rip"] != trap_entry and not walk.wrong:
                 chain = walk.step(chain)
             walk.drop()
     set_registers(original)
