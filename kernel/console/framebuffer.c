@@ -21,7 +21,14 @@ static const struct multiboot_tag_framebuffer *mode;
 static volatile uint8_t *pixels;
 static unsigned pixel_size; // bytes
 static unsigned scale;
-static uint32_t paper_pixel, ink_pixel;
+
+// The display takes eight bytes as fast as one, wherever they lie. A pixel has four at most, and
+// each of a glyph's is drawn two by two at most.
+typedef uint64_t __attribute__((aligned(1))) quadword;
+#define STRIP_QUADWORDS_MAX (GLYPH_WIDTH * 4 * 2 / sizeof(quadword))
+
+static quadword strips[256][STRIP_QUADWORDS_MAX]; // each byte of a glyph as the display has it
+static unsigned strip_quadwords;                  // how much of each is used
 
 // The @size highest bits of the eight of @value, at @position of a pixel.
 static uint32_t channel(uint8_t value, unsigned position, unsigned size)
@@ -43,18 +50,25 @@ static volatile uint8_t *pixel_at(unsigned x, unsigned y)
 
 static void store(volatile uint8_t *at, uint32_t pixel)
 {
-    switch (pixel_size) {
-    case 4:
-        *(volatile uint32_t *)at = pixel;
-        break;
-    case 3:
-        at[0] = (uint8_t)pixel;
-        at[1] = (uint8_t)(pixel >> 8);
-        at[2] = (uint8_t)(pixel >> 16);
-        break;
-    case 2:
-        *(volatile uint16_t *)at = (uint16_t)pixel;
-        break;
+    for (unsigned i = 0; i < pixel_size; i++)
+        at[i] = (uint8_t)(pixel >> 8 * i);
+}
+
+static void store_strip(volatile uint8_t *at, uint8_t line)
+{
+    for (unsigned i = 0; i < strip_quadwords; i++)
+        ((volatile quadword *)at)[i] = strips[line][i];
+}
+
+static void make_strips(void)
+{
+    unsigned width = GLYPH_WIDTH * scale;
+    uint32_t paper_pixel = encode(paper), ink_pixel = encode(ink);
+    strip_quadwords = width * pixel_size / sizeof(quadword);
+    for (unsigned line = 0; line < 256; line++) {
+        uint8_t *at = (uint8_t *)strips[line];
+        for (unsigned x = 0; x < width; x++, at += pixel_size)
+            store(at, line & (0x80 >> x / scale) ? ink_pixel : paper_pixel);
     }
 }
 
@@ -65,23 +79,24 @@ static void map(void *memory)
 
 static void clear(void)
 {
+    unsigned width = GLYPH_WIDTH * scale;
     for (unsigned y = 0; y < mode->height; y++) {
-        for (unsigned x = 0; x < mode->width; x++)
-            store(pixel_at(x, y), paper_pixel);
+        unsigned x = 0;
+        for (; x + width <= mode->width; x += width)
+            store_strip(pixel_at(x, y), 0);
+        for (; x < mode->width; x++)
+            store(pixel_at(x, y), encode(paper));
     }
 }
 
 static void draw(unsigned column, unsigned row, screen_cell cell)
 {
-    unsigned width = GLYPH_WIDTH * scale, height = GLYPH_HEIGHT * scale;
     const uint8_t *glyph = font_glyphs[cell & ~CELL_CURSOR];
     uint8_t invert = cell & CELL_CURSOR ? 0xFF : 0;
-    for (unsigned y = 0; y < height; y++) {
-        uint8_t line = glyph[y / scale] ^ invert;
-        volatile uint8_t *at = pixel_at(column * width, row * height + y);
-        for (unsigned x = 0; x < width; x++, at += pixel_size)
-            store(at, line & (0x80 >> x / scale) ? ink_pixel : paper_pixel);
-    }
+    volatile uint8_t *at = pixel_at(column * GLYPH_WIDTH * scale, row * GLYPH_HEIGHT * scale);
+    for (unsigned line = 0; line < GLYPH_HEIGHT; line++)
+        for (unsigned i = 0; i < scale; i++, at += mode->pitch)
+            store_strip(at, glyph[line] ^ invert);
 }
 
 const struct display *framebuffer_open(const struct multiboot_tag_framebuffer *tag)
@@ -92,8 +107,7 @@ const struct display *framebuffer_open(const struct multiboot_tag_framebuffer *t
         return NULL;
     bool doubled = tag->width >= DOUBLED_WIDTH && tag->height / (2 * GLYPH_HEIGHT) >= DOUBLED_ROWS;
     scale = doubled ? 2 : 1;
-    paper_pixel = encode(paper);
-    ink_pixel = encode(ink);
+    make_strips();
     display = (struct display){
         .columns = tag->width / (GLYPH_WIDTH * scale),
         .rows = tag->height / (GLYPH_HEIGHT * scale),

@@ -30,14 +30,14 @@ const struct fault *fault_find(const char *name)
     return NULL;
 }
 
+/// An entry's expectations lie one behind the other, as its file has them.
 const struct expectation *fault_expectation(const struct fault *fault,
                                             const struct expectation *after)
 {
     const struct expectation *next = after ? after + 1 : expectations_start;
-    for (; next < expectations_end; next++)
-        if (next->fault == fault)
-            return next;
-    return NULL;
+    while (!after && next < expectations_end && next->fault != fault)
+        next++;
+    return next < expectations_end && next->fault == fault ? next : NULL;
 }
 
 static uint64_t address_on(const struct cpu *cpu, uint64_t address)

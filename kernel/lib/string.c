@@ -1,4 +1,5 @@
-// Memory and string functions. DF is clear in C, so the string instructions count upwards.
+// Memory and string functions. DF is clear in C, so the string instructions count upwards. What
+// they move goes by quadwords, then by bytes: an emulator takes as long for either.
 #include "lib/string.h"
 
 #include <stdint.h>
@@ -6,7 +7,9 @@
 void *memcpy(void *restrict to, const void *restrict from, size_t size)
 {
     void *end = to;
-    __asm__ volatile("rep movsb" : "+D"(end), "+S"(from), "+c"(size) : : "memory");
+    size_t quadwords = size / 8, bytes = size % 8;
+    __asm__ volatile("rep movsq" : "+D"(end), "+S"(from), "+c"(quadwords) : : "memory");
+    __asm__ volatile("rep movsb" : "+D"(end), "+S"(from), "+c"(bytes) : : "memory");
     return to;
 }
 
@@ -24,7 +27,10 @@ void *memmove(void *to, const void *from, size_t size)
 void *memset(void *to, int byte, size_t size)
 {
     void *end = to;
-    __asm__ volatile("rep stosb" : "+D"(end), "+c"(size) : "a"(byte) : "memory");
+    uint64_t pattern = 0x0101010101010101 * (uint8_t)byte;
+    size_t quadwords = size / 8, bytes = size % 8;
+    __asm__ volatile("rep stosq" : "+D"(end), "+c"(quadwords) : "a"(pattern) : "memory");
+    __asm__ volatile("rep stosb" : "+D"(end), "+c"(bytes) : "a"(pattern) : "memory");
     return to;
 }
 

@@ -18,9 +18,24 @@ struct elf64_sym {
 #define SHN_UNDEF  0
 #define SHN_ABS    0xFFF1
 
-static const struct elf64_sym *symbols;
+static struct elf64_sym *symbols; ///< those of code: every search looks at all of them
 static const char *names;
 static size_t symbol_count;
+
+static bool is_of_code(const struct elf64_sym *symbol)
+{
+    unsigned type = symbol->st_info & 0xF;
+    return (type == STT_FUNC || type == STT_NOTYPE) && symbol->st_shndx != SHN_UNDEF &&
+           symbol->st_shndx != SHN_ABS && symbol->st_name < bootinfo.strtab_size;
+}
+
+/// Drop the others, where they lie.
+static void keep_code(size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (is_of_code(&symbols[i]))
+            symbols[symbol_count++] = symbols[i];
+}
 
 void symbols_init(void)
 {
@@ -31,7 +46,7 @@ void symbols_init(void)
     names = paging_map_physical(bootinfo.strtab, bootinfo.strtab_size, false);
     symbols = paging_map_physical(bootinfo.symtab, bootinfo.symtab_size, false);
     if (names && symbols && names[bootinfo.strtab_size - 1] == '\0')
-        symbol_count = bootinfo.symtab_size / sizeof(*symbols);
+        keep_code(bootinfo.symtab_size / sizeof(*symbols));
     else
         print("The kernel's symbol table is damaged: addresses have no names.\n");
 }
@@ -39,11 +54,7 @@ void symbols_init(void)
 /// A function covers its size; a label of hand-written code, which has none, all that follows it.
 static bool covers(const struct elf64_sym *symbol, uint64_t address)
 {
-    unsigned type = symbol->st_info & 0xF;
-    if (symbol->st_shndx == SHN_UNDEF || symbol->st_shndx == SHN_ABS ||
-        symbol->st_name >= bootinfo.strtab_size || address < symbol->st_value)
-        return false;
-    return (type == STT_FUNC || type == STT_NOTYPE) &&
+    return address >= symbol->st_value &&
            address - symbol->st_value < (symbol->st_size ? symbol->st_size : PAGE_SIZE);
 }
 
@@ -61,12 +72,20 @@ static bool is_code(uint64_t address)
            (address >= (uint64_t)user_text_start && address < (uint64_t)user_text_end);
 }
 
-void symbols_describe(uint64_t address, char *text, size_t size)
+static const struct elf64_sym *find(uint64_t address)
 {
     const struct elf64_sym *best = NULL;
-    for (size_t i = 0; is_code(address) && i < symbol_count; i++)
+    if (!is_code(address))
+        return NULL;
+    for (size_t i = 0; i < symbol_count; i++)
         if (covers(&symbols[i], address) && better(&symbols[i], best))
             best = &symbols[i];
+    return best;
+}
+
+void symbols_describe(uint64_t address, char *text, size_t size)
+{
+    const struct elf64_sym *best = find(address);
     if (best == NULL)
         print_to(text, size, "?");
     else if (address == best->st_value)
