@@ -23,7 +23,7 @@ import gdbstub  # noqa: E402
 from calling import Caller  # noqa: E402
 from gdbstub import GdbStub  # noqa: E402
 from guest import PROMPT  # noqa: E402
-from qemu import Qemu  # noqa: E402
+from qemu import XAPIC, Qemu  # noqa: E402
 from elf.symbols import Symbol, load  # noqa: E402
 from truth import Truth  # noqa: E402
 
@@ -81,6 +81,7 @@ WAYS_TO_BOOT = {
     "bios": {},
     "uefi": {"uefi": True},
     "no screen": {"options": NO_SCREEN},
+    "xAPIC": {"options": (*NO_SCREEN, *XAPIC)},
     "four CPUs": {"options": (*NO_SCREEN, *FOUR_CPUS)},
 }
 
@@ -174,6 +175,15 @@ def stopped(
 def call(stopped: tuple[Qemu, GdbStub], symbols: dict[str, Symbol]) -> Caller:
     """call(function, ...) calls the kernel's functions on the machine of `stopped`."""
     return Caller(stopped[1], symbols)
+
+
+@pytest.fixture
+def call_xapic(
+    iso: str, state: Callable[[str], str], symbols: dict[str, Symbol], tmp_path: Path
+) -> Iterator[Caller]:
+    """The same on a CPU that has no x2APIC mode, as those of QEMU have from 9.0 on."""
+    with stopped_at_prompt(iso, state, "xAPIC", tmp_path) as (_, stub):
+        yield Caller(stub, symbols)
 
 
 @pytest.fixture

@@ -207,6 +207,13 @@ static inline void wrmsr(uint32_t msr, uint64_t value)
                      : "memory");
 }
 
+/// Wait until all that was written before is visible, and let nothing behind begin: SDM vol. 3,
+/// 10.12.3.
+static inline void fence(void)
+{
+    __asm__ volatile("mfence; lfence" : : : "memory");
+}
+
 static inline uint64_t rdtsc(void)
 {
     uint32_t low, high;

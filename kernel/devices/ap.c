@@ -13,6 +13,7 @@
 #include "cpu/x86.h"
 #include "devices/apic.h"
 #include "devices/call.h"
+#include "devices/lapic.h"
 #include "devices/madt.h"
 #include "devices/shootdown.h"
 #include "devices/timer.h"
@@ -111,7 +112,7 @@ void ap_start_all(void)
     cpu_at(0)->apic_id = apic_id();
     if (madt->cpus_left_out)
         print("CPUs that are not used: %lu. The kernel takes %lu, with APIC IDs up to %u.\n",
-              madt->cpus_left_out, (size_t)CPU_LIMIT, APIC_ID_MAX);
+              madt->cpus_left_out, (size_t)CPU_LIMIT, madt->apic_id_max);
     if (madt->cpu_count <= 1)
         return;
     uint64_t page = memory_low_page();

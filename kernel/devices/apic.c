@@ -1,5 +1,5 @@
-// The local APIC in xAPIC mode and the I/O APICs, as the ACPI MADT describes them: ACPI 6.4,
-// 5.2.12; SDM vol. 3, chapter 10; Intel 82093AA I/O APIC datasheet.
+// The local APIC set up, and the I/O APICs, as the ACPI MADT describes them: ACPI 6.4, 5.2.12; SDM
+// vol. 3, chapter 10; Intel 82093AA I/O APIC datasheet.
 #include "devices/apic.h"
 
 #include <stddef.h>
@@ -7,6 +7,7 @@
 #include "cpu/paging.h"
 #include "cpu/x86.h"
 #include "devices/acpi.h"
+#include "devices/lapic.h"
 #include "devices/madt.h"
 #include "lib/panic.h"
 #include "trap/stacks.h"
@@ -19,22 +20,7 @@
 #define INTI_TRIGGER    (3u << 2)
 #define INTI_LEVEL      (3u << 2)
 
-// SDM vol. 3, figure 10-26.
-#define APIC_BASE_EXTD    (1ul << 10)
-#define APIC_BASE_EN      (1ul << 11)
-#define APIC_BASE_ADDRESS 0x000FFFFFFFFFF000ul
-
-// SDM vol. 4, table 2-2; CPUID leaf 7: SDM vol. 2A, table 3-8.
-#define CPUID_7_EDX_ARCH_CAPABILITIES (1u << 29)
-#define IA32_ARCH_CAPABILITIES        0x10A
-#define ARCH_CAPABILITIES_XAPIC       (1ul << 21) // XAPIC_DISABLE_STATUS exists
-#define IA32_XAPIC_DISABLE_STATUS     0xBD
-#define LEGACY_XAPIC_DISABLED         (1ul << 0)
-
 #define ICR_DELIVERY (7u << 8) // SDM vol. 3, figure 10-12
-
-// A local APIC that is switched off reads as all ones, and a panic must come past it.
-#define SEND_POLLS 1000000
 
 // 82093AA datasheet, 3.1 and 3.2.
 enum io_apic_register { IOREGSEL = 0x00, IOWIN = 0x10 };
@@ -50,20 +36,9 @@ struct io_apic {
     uint32_t gsi_base, pin_count;
 };
 
-static volatile uint32_t *lapic;
 static struct io_apic io_apics[IO_APIC_MAX];
 static size_t io_apic_count;
 static struct madt madt;
-
-uint32_t lapic_read(uint32_t offset)
-{
-    return lapic[offset / sizeof(*lapic)];
-}
-
-void lapic_write(uint32_t offset, uint32_t value)
-{
-    lapic[offset / sizeof(*lapic)] = value;
-}
 
 static uint32_t io_apic_read(const struct io_apic *io_apic, uint32_t index)
 {
@@ -91,42 +66,6 @@ static void add_io_apic(const struct madt_io_apic *listed)
         io_apic_write(io_apic, IOREDTBL(pin), REDIR_MASKED);
 }
 
-/// Whether the CPU refuses to leave x2APIC mode: SDM vol. 3, 10.12.1.
-static bool x2apic_locked(void)
-{
-    return cpuid(7, 0).edx & CPUID_7_EDX_ARCH_CAPABILITIES &&
-           rdmsr(IA32_ARCH_CAPABILITIES) & ARCH_CAPABILITIES_XAPIC &&
-           rdmsr(IA32_XAPIC_DISABLE_STATUS) & LEGACY_XAPIC_DISABLED;
-}
-
-uint64_t apic_base(void)
-{
-    return rdmsr(IA32_APIC_BASE);
-}
-
-void apic_set_base(uint64_t base)
-{
-    uint64_t before = apic_base();
-    // The way from x2APIC to xAPIC mode leads through "disabled" alone. Do not pass through it
-    // otherwise: QEMU's APIC and Bochs's, once disabled, stay so until reset.
-    if (before & APIC_BASE_EXTD && !(base & APIC_BASE_EXTD))
-        wrmsr(IA32_APIC_BASE, before & ~(APIC_BASE_EXTD | APIC_BASE_EN));
-    if (before != base)
-        wrmsr(IA32_APIC_BASE, base);
-    if (base & APIC_BASE_EN && !(apic_base() & APIC_BASE_EN))
-        panic("The local APIC is off and cannot be switched on before the next reset");
-}
-
-/// Put the local APIC at physical @address and into xAPIC mode: SDM vol. 3, 10.4.3 and 10.12.5.
-static void enable_xapic(uint64_t address)
-{
-    uint64_t base = apic_base();
-    if (base & APIC_BASE_EXTD && x2apic_locked())
-        panic("The firmware locked the APIC in x2APIC mode; its setup may offer xAPIC mode");
-    base &= ~(APIC_BASE_EXTD | APIC_BASE_ADDRESS);
-    apic_set_base(base | address | APIC_BASE_EN);
-}
-
 /// Nothing to do, trap_count() has counted it. Above all no EOI: neither a spurious interrupt nor
 /// an NMI sets an ISR bit: an EOI would end another interrupt. SDM vol. 3, 10.8.5 and 10.9.
 static void only_count(struct regs *regs)
@@ -134,17 +73,9 @@ static void only_count(struct regs *regs)
     (void)regs;
 }
 
-static void map_lapic(uint64_t address)
-{
-    lapic = paging_map_physical(address, LOCAL_APIC_SIZE, true);
-    if (!lapic)
-        panic("The ACPI MADT has the local APIC at 0x%lx, an address that this CPU has not",
-              address);
-}
-
 void apic_init_local(void)
 {
-    enable_xapic(madt.local_apic);
+    lapic_enable();
 
     // Before the local vector table: while the APIC is off, its mask bits cannot be cleared.
     lapic_write(LAPIC_SVR, SVR_APIC_ENABLE | VECTOR_SPURIOUS);
@@ -167,12 +98,12 @@ void apic_init(void)
     const struct acpi_header *table = acpi_table("APIC");
     if (!table)
         panic("The ACPI tables have no MADT; the interrupt controllers cannot be found");
-    const char *flaw = madt_read(table, &madt);
+    const char *flaw = madt_read(table, apic_id_max(), &madt);
     if (flaw)
         panic("The ACPI MADT is damaged: %s", flaw);
     for (size_t i = 0; i < madt.io_apic_count; i++)
         add_io_apic(&madt.io_apics[i]);
-    map_lapic(madt.local_apic);
+    lapic_init(madt.local_apic);
     trap_handler(VECTOR_SPURIOUS, only_count);
     trap_handler(VECTOR_NMI, only_count);
     apic_init_local();
@@ -219,19 +150,6 @@ void apic_eoi_all(void)
             apic_eoi();
 }
 
-uint32_t apic_id(void)
-{
-    return lapic_read(LAPIC_ID) >> 24;
-}
-
-void apic_send(uint32_t id, uint32_t command)
-{
-    lapic_write(LAPIC_ICR_HIGH, id << 24);
-    lapic_write(LAPIC_ICR, command | ICR_ASSERT);
-    for (unsigned polls = 0; lapic_read(LAPIC_ICR) & ICR_PENDING && polls < SEND_POLLS; polls++)
-        pause();
-}
-
 void apic_send_self(uint32_t command)
 {
     apic_send(apic_id(), command);
@@ -260,9 +178,12 @@ static void redirect(unsigned irq, uint32_t what)
     if ((interrupt.flags & INTI_TRIGGER) == INTI_LEVEL)
         redirection |= REDIR_LEVEL;
 
-    // The half with the mask bit comes last: until then the pin must not fire. Both the APIC's
-    // ID and the destination are bits 24-31 of their registers.
-    io_apic_write(io_apic, index + 1, lapic_read(LAPIC_ID) & 0xFF000000);
+    uint32_t id = apic_id();
+    if (id > XAPIC_ID_MAX)
+        panic("The I/O APICs cannot reach the first CPU: its APIC ID is %u", id);
+
+    // The half with the mask bit comes last: until then the pin must not fire.
+    io_apic_write(io_apic, index + 1, id << 24);
     io_apic_write(io_apic, index, redirection);
 }
 

@@ -1,10 +1,11 @@
-// The local APIC and the I/O APICs, found through the ACPI MADT. SDM vol. 3, 10.4.
+// What the interrupt controllers do: the local APIC (devices/lapic.h) and the I/O APICs, found
+// through the ACPI MADT.
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/// Enable the local APIC (xAPIC mode) and mask every I/O APIC pin. Needs acpi_init().
+/// Enable the local APIC and mask every I/O APIC pin. Needs acpi_init().
 void apic_init(void);
 
 /// Set this CPU's local APIC up; apic_init() has done so for the first one's.
@@ -20,11 +21,6 @@ bool apic_end(unsigned vector);
 
 /// Signal the end of the interrupt in service, whichever it is.
 void apic_eoi(void);
-
-/// IA32_APIC_BASE: where the local APIC is, and its mode. To leave x2APIC mode resets its
-/// registers. Panics in words if it is to be on and stays off. SDM vol. 3, 10.4.4 and 10.12.5.
-uint64_t apic_base(void);
-void apic_set_base(uint64_t base);
 
 /// Route ISA interrupt @irq (0 to 15; MADT overrides honoured) to @vector and unmask it.
 void apic_route(unsigned irq, unsigned vector);
@@ -42,18 +38,6 @@ bool apic_is_pending(unsigned vector);
 /// End every interrupt that is in service on this CPU.
 void apic_eoi_all(void);
 
-/// The ID of this CPU's local APIC. SDM vol. 3, 10.4.6.
-uint32_t apic_id(void);
-
-/// Send the CPU whose APIC has @id what @command says, the lower half of the interrupt command
-/// register without the level, which is 1: SDM vol. 3, 10.6.1. Interrupts must be off: a handler
-/// that sends would leave its own destination.
-void apic_send(uint32_t id, uint32_t command);
-
 /// Send this CPU what @command says. Returns once it is pending; a fixed interrupt needs interrupts
 /// off, or TPR above it.
 void apic_send_self(uint32_t command);
-
-/// Read and write a local APIC register by its @offset: LAPIC_* in x86.def.
-uint32_t lapic_read(uint32_t offset);
-void lapic_write(uint32_t offset, uint32_t value);

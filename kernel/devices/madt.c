@@ -85,7 +85,7 @@ static void add_cpu(struct madt *madt, uint32_t id, uint32_t flags)
 {
     if (!(flags & LOCAL_APIC_ENABLED) || is_listed(madt, id))
         return;
-    if (madt->cpu_count == CPU_LIMIT || id > APIC_ID_MAX)
+    if (madt->cpu_count == CPU_LIMIT || id > madt->apic_id_max)
         madt->cpus_left_out++;
     else
         madt->apic_ids[madt->cpu_count++] = id;
@@ -172,12 +172,12 @@ static const char *read_entries(const char *at, const char *end, struct madt *ma
     return NULL;
 }
 
-const char *madt_read(const struct acpi_header *table, struct madt *madt)
+const char *madt_read(const struct acpi_header *table, uint32_t apic_id_max, struct madt *madt)
 {
     const struct acpi_madt *head = (const void *)table;
     if (table->length < sizeof(*head))
         return "it is shorter than its own header";
-    *madt = (struct madt){.local_apic = head->local_apic_address};
+    *madt = (struct madt){.local_apic = head->local_apic_address, .apic_id_max = apic_id_max};
     for (uint32_t irq = 0; irq < ISA_IRQ_COUNT; irq++)
         madt->isa_interrupts[irq].gsi = irq;
 

@@ -10,7 +10,6 @@
 
 #define ISA_IRQ_COUNT 16
 #define IO_APIC_MAX   8
-#define APIC_ID_MAX   254 // in xAPIC mode: SDM vol. 3, 10.6.2.1
 
 // Bytes of registers: SDM vol. 3, 10.4.1; 82093AA datasheet, 3.1.
 #define LOCAL_APIC_SIZE 4096
@@ -35,8 +34,10 @@ struct madt {
     struct isa_interrupt isa_interrupts[ISA_IRQ_COUNT];
     uint32_t apic_ids[CPU_LIMIT]; ///< of the CPUs that may be used
     size_t cpu_count;
-    size_t cpus_left_out; ///< there is no room for them, or their ID needs x2APIC mode
+    size_t cpus_left_out; ///< there is no room for them, or their ID is above the next
+    uint32_t apic_id_max;
 };
 
-/// Read @table into @madt. Returns null, or what is wrong with the table.
-const char *madt_read(const struct acpi_header *table, struct madt *madt);
+/// Read @table into @madt. CPUs with APIC IDs up to @apic_id_max may be used. Returns null, or what
+/// is wrong with the table.
+const char *madt_read(const struct acpi_header *table, uint32_t apic_id_max, struct madt *madt);

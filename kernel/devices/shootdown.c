@@ -4,6 +4,7 @@
 
 #include "cpu/x86.h"
 #include "devices/apic.h"
+#include "devices/lapic.h"
 #include "trap/stacks.h"
 #include "trap/trap.h"
 

@@ -4,7 +4,7 @@
 #include <stddef.h>
 
 #include "cpu/x86.h"
-#include "devices/apic.h"
+#include "devices/lapic.h"
 #include "trap/stacks.h"
 #include "trap/tables.h"
 #include "trap/trap.h"

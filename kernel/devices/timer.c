@@ -6,6 +6,7 @@
 
 #include "cpu/x86.h"
 #include "devices/apic.h"
+#include "devices/lapic.h"
 #include "lib/panic.h"
 #include "trap/stacks.h"
 #include "trap/trap.h"

@@ -7,6 +7,7 @@
 #include "cpu/paging.h"
 #include "cpu/x86.h"
 #include "devices/apic.h"
+#include "devices/lapic.h"
 #include "devices/pic.h"
 #include "devices/shootdown.h"
 #include "trap/entry.h"

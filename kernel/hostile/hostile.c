@@ -6,7 +6,7 @@
 
 #include "cpu/cpu.h"
 #include "cpu/x86.h"
-#include "devices/apic.h"
+#include "devices/lapic.h"
 #include "devices/watchdog.h"
 #include "faults/deviations.h"
 #include "faults/state.h"

@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "devices/call.h"
+#include "devices/lapic.h"
 #include "faults/tlb.h"
 #include "lib/print.h"
 #include "lib/string.h"
@@ -46,7 +47,8 @@ static void tell(void *argument)
 {
     (void)argument;
     const struct cpu *cpu = this_cpu();
-    print("CPU %u: APIC ID %u, region 0x%lx", cpu_number(cpu), cpu->apic_id, (uint64_t)cpu);
+    print("CPU %u: %s ID %u, region 0x%lx", cpu_number(cpu), lapic_mode(), cpu->apic_id,
+          (uint64_t)cpu);
     print(", %lu trap%s", cpu->traps_taken, cpu->traps_taken == 1 ? "" : "s");
     print(cpu == cpu_at(0) ? "; the monitor runs here\n" : "\n");
 }

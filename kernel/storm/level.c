@@ -4,7 +4,7 @@
 #include "cpu/layout.h"
 #include "cpu/paging.h"
 #include "cpu/x86.h"
-#include "devices/apic.h"
+#include "devices/lapic.h"
 #include "storm/raise.h"
 #include "trap/stacks.h"
 

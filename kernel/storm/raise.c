@@ -3,6 +3,7 @@
 
 #include "cpu/x86.h"
 #include "devices/apic.h"
+#include "devices/lapic.h"
 #include "trap/trap.h"
 
 // The timer's delay is below a power of two, from 2^6 on: less than a handler takes.

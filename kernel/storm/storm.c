@@ -8,6 +8,7 @@
 #include "devices/apic.h"
 #include "devices/call.h"
 #include "devices/input.h"
+#include "devices/lapic.h"
 #include "devices/timer.h"
 #include "lib/print.h"
 #include "lib/string.h"

@@ -9,8 +9,9 @@
 
 #define MENDED_OF 8 // of so many inputs all but one are mended
 
-#define TEST_RAM_BASE (4ul << 20)
-#define TEST_RAM_SIZE (64ul << 20)
+#define TEST_RAM_BASE    (4ul << 20)
+#define TEST_RAM_SIZE    (64ul << 20)
+#define TEST_APIC_ID_MAX 0xFFFFFFFEu
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t limit, unsigned seed);
@@ -63,13 +64,16 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t limit, unsigne
 static void check_madt(const struct acpi_header *table)
 {
     struct madt madt;
-    const char *flaw = madt_read(table, &madt);
+    const char *flaw = madt_read(table, TEST_APIC_ID_MAX, &madt);
     if (flaw) {
         print("MADT: %s\n", flaw);
         return;
     }
     always(madt.io_apic_count > 0 && madt.io_apic_count <= IO_APIC_MAX, "there are I/O APICs");
     always(madt.cpu_count <= CPU_LIMIT, "there is room for the CPUs");
+    print("CPUs left out: %lu\n", madt.cpus_left_out);
+    for (size_t i = 0; i < madt.cpu_count; i++)
+        print("CPU %u\n", madt.apic_ids[i]);
     always(madt.local_apic % 4096 == 0, "the local APIC is aligned");
     always(!bootinfo_is_ram(madt.local_apic, 4096), "the local APIC is not RAM");
 }

@@ -9,7 +9,7 @@ from pathlib import Path
 Seeds = dict[str, tuple[bytes, str]]
 
 MEMORY_START = 0x1000  # kernel.h
-IO_APIC, SOURCE_OVERRIDE, ADDRESS_OVERRIDE = 1, 2, 5
+IO_APIC, SOURCE_OVERRIDE, ADDRESS_OVERRIDE, LOCAL_X2APIC = 1, 2, 5, 9
 
 
 def tag(type_: int, data: bytes, size: int | None = None) -> bytes:
@@ -131,6 +131,10 @@ def madt(*entries: bytes, address: int = 0xFEE00000) -> bytes:
     return table(b"APIC", struct.pack("<II", address, 1) + b"".join(entries))
 
 
+def x2apic(id_: int, flags: int = 1, length: int = 16) -> bytes:
+    return struct.pack("<BBHIII", LOCAL_X2APIC, length, 0, id_, flags, 0)
+
+
 OVERRIDE = struct.pack("<BBBBIH", SOURCE_OVERRIDE, 10, 0, 0, 2, 0)
 S5 = b"\x08_S5_\x12\x06\x04\x0a\x05\x0a\x05\x00\x00"
 
@@ -171,6 +175,13 @@ ACPI: Seeds = {
     "io-apic-in-ram": (machine(madt(io_apic(0x400000))), "an I/O APIC's address is not aligned"),
     "io-apic-odd": (machine(madt(io_apic(0xFEC00001))), "an I/O APIC's address is not aligned"),
     "local-apic-odd": (machine(madt(io_apic(), address=0xFEE00001)), "local APIC's address is not"),
+    "x2apic": (machine(madt(io_apic(), x2apic(0x12345678), x2apic(5))), "CPU 305419896\nCPU 5\n"),
+    "x2apic-highest": (machine(madt(io_apic(), x2apic(2**32 - 2))), "CPU 4294967294\n"),
+    "x2apic-everybody": (machine(madt(io_apic(), x2apic(2**32 - 1))), "CPUs left out: 1\n"),
+    "x2apic-not-enabled": (machine(madt(io_apic(), x2apic(300, 0))), "CPUs left out: 0\n"),
+    "x2apic-twice": (machine(madt(io_apic(), x2apic(300), x2apic(300))), "out: 0\nCPU 300\n"),
+    "x2apic-short": (machine(madt(b"\x09\x02")), "an entry is shorter than its type"),
+    "cpus-33": (machine(madt(io_apic(), *map(x2apic, range(300, 333)))), "CPUs left out: 1\n"),
     "io-apics-9": (machine(madt(*[io_apic()] * 9)), ""),
 }
 

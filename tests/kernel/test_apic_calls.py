@@ -13,7 +13,7 @@ import pytest
 
 import gdbstub
 from calling import Caller
-from conftest import NO_SCREEN
+from conftest import WAYS_TO_BOOT, Start
 from elf.symbols import Symbol
 from gdbstub import GdbStub
 from qemu import Qemu
@@ -50,13 +50,19 @@ Traced = tuple[Qemu, Caller]
 
 
 @pytest.fixture
+def call(call_xapic: Caller) -> Caller:
+    """For test_apic_modes.py has the other mode."""
+    return call_xapic
+
+
+@pytest.fixture
 def traced(
     iso: str, state: Callable[[str], str], symbols: dict[str, Symbol], tmp_path: Path
 ) -> Iterator[Traced]:
     """A machine at the prompt that logs each write to its controllers."""
     socket = str(tmp_path / "gdb")
-    options = (*NO_SCREEN, *TRACE, *gdbstub.options(socket))
-    with Qemu(iso, state=state("no screen"), options=options) as machine, GdbStub(socket) as stub:
+    options = (*WAYS_TO_BOOT["xAPIC"]["options"], *TRACE, *gdbstub.options(socket))
+    with Qemu(iso, state=state("xAPIC"), options=options) as machine, GdbStub(socket) as stub:
         yield machine, Caller(stub, symbols)
 
 
@@ -153,9 +159,10 @@ def test_an_nmi_has_its_handler_before_it_can_come(call: Caller) -> None:
     assert call.read(place) == call.symbols["only_count"].address
 
 
-def test_only_pages_of_registers_are_mapped(machine: Qemu) -> None:
+def test_only_pages_of_registers_are_mapped(at_prompt: Start) -> None:
     """And they are not cached: PCD."""
-    found = re.findall(r": 0{8}(fe[ce]0\d000) (\S+)", machine.hmp("info tlb"))
+    with at_prompt("xAPIC") as machine:
+        found = re.findall(r": 0{8}(fe[ce]0\d000) (\S+)", machine.hmp("info tlb"))
     assert sorted(address for address, _ in found) == ["fec00000", "fee00000"]
     assert all("C" in bits for _, bits in found), found
 
@@ -210,7 +217,7 @@ def test_each_vector_has_its_bit(call: Caller) -> None:
         plain[ISR + register] = 0
 
 
-STEPS = 100  # far more than a function takes that does not wait
+STEPS = 300  # far more than a function takes that does not wait
 
 
 def returns(call: Caller, back: int) -> bool:

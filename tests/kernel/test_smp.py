@@ -34,7 +34,7 @@ STACKS = {TSS_RSP0: "KERNEL_STACK_HIGH", TSS_IST1: "DF_STACK_HIGH", TSS_IST2: "M
 MASKED = 1 << 16  # SDM vol. 3, figure 10-8
 
 LINE = re.compile(
-    r"CPU (\d+): APIC ID \d+, region 0x([0-9a-f]{16}), "
+    r"CPU (\d+): (?:xAPIC|x2APIC) ID \d+, region 0x([0-9a-f]{16}), "
     r"(?:1 trap|(?!1 )\d+ traps)(?:; the monitor runs here)?"
 )
 TRIAL = "CPU {} changes a page: {} of the {} others read the old one, 0 behind the shootdown"

@@ -38,6 +38,7 @@ PROPERTIES = {
     "CET_SS": "shstk",
     "CET_IBT": "ibt",
     "CX16": "cx16",
+    "X2APIC": "x2apic",
     "XSAVE": "xsave",
     "AVX": "avx",
     "SVM": "svm",

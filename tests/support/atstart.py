@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import gdbstub
-from qemu import Qemu
+from qemu import XAPIC, Qemu
 from elf.symbols import Symbol
 
 END_TAG = 0
@@ -84,7 +84,7 @@ def save(iso: str, symbols: dict[str, Symbol], path: Path) -> State:
 
     It waits there in a loop: what a breakpoint has stopped, QEMU saves as such, and does not load."""
     socket = str(path.with_suffix(".socket"))
-    with Qemu(iso, options=gdbstub.options(socket)) as machine:
+    with Qemu(iso, options=(*XAPIC, *gdbstub.options(socket))) as machine:
         with gdbstub.GdbStub(socket) as stub:
             start = symbols["start"].address
             stub.run_to(start)
@@ -99,7 +99,7 @@ def save(iso: str, symbols: dict[str, Symbol], path: Path) -> State:
 def at_start(iso: str, state: State, directory: Path) -> Iterator[AtStart]:
     """Go on from what save() has written, stopped."""
     socket = str(directory / "gdb.socket")
-    options = gdbstub.options(socket)
+    options = (*XAPIC, *gdbstub.options(socket))
     with Qemu(iso, state=str(state.path), options=options, stopped=True) as machine:
         with gdbstub.GdbStub(socket) as stub:
             stub.write(state.start, state.instruction)

@@ -90,6 +90,7 @@ NEAREST = {
     "kernel/faults/interruptions.c": ["kernel/test_taken_traps.py"],
     "kernel/faults/program_lines.c": ["machines/test_faults.py::test_fatal_fault"],
     "kernel/devices/apic.c": ["kernel/test_apic_calls.py", "kernel/test_apic_modes.py"],
+    "kernel/devices/lapic.c": ["kernel/test_apic_modes.py", "kernel/test_apic_calls.py"],
 }
 
 

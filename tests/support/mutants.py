@@ -26,6 +26,7 @@ C = (
     "kernel/faults/interruptions.c",
     "kernel/faults/program_lines.c",
     "kernel/devices/apic.c",
+    "kernel/devices/lapic.c",
 )
 CHANGES = dict.fromkeys(ASSEMBLY, asm_changes.changes) | dict.fromkeys(C, c_changes.changes)
 
