@@ -22,8 +22,9 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 import gdbstub  # noqa: E402
 from calling import Caller  # noqa: E402
 from gdbstub import GdbStub  # noqa: E402
+from emulator.qemu import XAPIC  # noqa: E402
 from guest import PROMPT  # noqa: E402
-from qemu import XAPIC, Qemu  # noqa: E402
+from qemu import Qemu  # noqa: E402
 from elf.symbols import Symbol, load  # noqa: E402
 from truth import Truth  # noqa: E402
 

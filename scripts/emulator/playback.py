@@ -11,7 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from emulator.qemu import POWER_OFF, POWER_OFF_AFTER_FAILURE, qemu_command
+from emulator.qemu import (
+    POWER_OFF,
+    POWER_OFF_AFTER_FAILURE,
+    clock_of_instructions,
+    qemu_command,
+)
 
 ENDINGS = {POWER_OFF: "powered off", POWER_OFF_AFTER_FAILURE: "powered off after a failure"}
 HALTED = b"System Halted."
@@ -71,7 +76,7 @@ def play(
         # Without a screen: most of the instructions would be those that draw on it.
         command += ["-display", "none", "-vga", "none", "-serial", "stdio"]
         if exact:
-            command += ["-icount", "shift=3,sleep=off"]
+            command += clock_of_instructions()
         if witness:
             command += ["-d", "int,cpu_reset", "-D", str(log)]
         with subprocess.Popen(

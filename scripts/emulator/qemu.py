@@ -13,6 +13,7 @@ from emulator.lifetime import ENDS_WITH_US
 EMULATOR = os.environ.get("QEMU") or "qemu-system-x86_64"  # `make QEMU=...`
 CPU = "max"  # all that TCG can do
 CPU_HELP = f"{EMULATOR} -cpu help"
+XAPIC = ("-cpu", f"{CPU},-x2apic")  # from 9.0 on TCG can do x2APIC mode
 
 # Port 0xF4: the kernel writes one of these to end QEMU, which then exits with (value << 1) | 1.
 POWER_OFF = 0x10 << 1 | 1
@@ -54,6 +55,12 @@ def one_instruction_at_a_time() -> list[str]:
     if "one-insn-per-tb" in done.stdout:
         return ["-accel", "tcg,one-insn-per-tb=on"]
     return ["-singlestep"]
+
+
+def clock_of_instructions(how: str = "sleep=off") -> list[str]:
+    """Return the options by which time goes with the instructions executed. The local APIC must not be
+    in x2APIC mode: its timer would read that clock amid WRMSR, and QEMU end with "Bad icount read"."""
+    return ["-icount", f"shift=3,{how}", *XAPIC]
 
 
 def qemu_command(

@@ -18,7 +18,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from emulator.qemu import EMULATOR, qemu_command
+from emulator.qemu import EMULATOR, clock_of_instructions, qemu_command
 from emulator.qmp import Qmp, QmpError, options
 from explorer.memory import Memory
 from explorer.program import Program
@@ -79,7 +79,7 @@ class Machine:
         command += ["-D", str(self._log)]
         command += ["-dfilter", ",".join(f"{r.start:#x}+{len(r):#x}" for r in where)]
         # Time goes by the instructions executed, so that each run is the same.
-        command += ["-icount", "shift=3,sleep=off"]
+        command += clock_of_instructions()
         with theirs:
             self._process = subprocess.Popen(
                 command,

@@ -20,7 +20,7 @@ from elf.symbols import Symbol
 
 NOWHERE = 0xFFFF_FFFF_C000_0000  # kernel/cpu/layout.def has nothing there
 NON_CANONICAL = 0x8000_FFFF_D000_7000  # all but bits 48 to 62 are those of the kernel stack
-LOCAL_APIC = 0xFEE0_0000
+IO_APIC = 0xFEC0_0000
 SUPERVISOR_CODE = 0x608000  # kernel/faults/fault_pages.def
 
 UD2 = b"\x0f\x0b"
@@ -123,7 +123,7 @@ def test_a_report_is_whole(case: Case, stopped: Stopped, symbols: dict[str, Symb
 def test_a_frame_pointer_to_a_device(stopped: Stopped, symbols: dict[str, Symbol]) -> None:
     machine, stub = stopped
     state = at_entry(stopped, symbols, "panic ud-ud2")
-    state.values["rbp"] = mapped(machine, LOCAL_APIC) + 0x20
+    state.values["rbp"] = mapped(machine, IO_APIC) + 0x20
     stub.set_registers(state)
     assert frames(report_of(stopped))[0] == "fault_ud_ud2.here"
 

@@ -16,6 +16,7 @@ from bochs import Bochs
 from conftest import NO_SCREEN, Start, stopped_at_prompt
 from manuals import CONSTANTS
 from elf.symbols import Symbol
+from emulator.qemu import clock_of_instructions
 from guest import PROMPT
 from qemu import Qemu
 
@@ -132,7 +133,7 @@ def test_a_cpu_that_is_not_there(word: str, cpus: Qemu) -> None:
 
 def test_the_catalogue_on_another_cpu(iso: str) -> None:
     """In time that instructions make, so that the timer ticks in the same places on any host."""
-    options = (*NO_SCREEN, "-smp", "2", "-icount", "shift=3,sleep=off")
+    options = (*NO_SCREEN, "-smp", "2", *clock_of_instructions())
     with Qemu(iso, options=options) as machine:
         machine.wait_for(PROMPT)
         here, there = (ktap.parse(machine.ask(line)) for line in ("check", "check on 1"))

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import gdbstub
-from qemu import XAPIC, Qemu
+from emulator.qemu import XAPIC
+from qemu import Qemu
 from elf.symbols import Symbol
 
 END_TAG = 0

@@ -14,11 +14,9 @@ import time
 
 import intlog
 from guest import TIMEOUT, Guest
-from emulator.qemu import CPU, EMULATOR, qemu_command
+from emulator.qemu import EMULATOR, qemu_command
 from emulator.qmp import Qmp, QmpError
 from emulator.qmp import options as qmp_options
-
-XAPIC = ("-cpu", f"{CPU},-x2apic")  # the CPUs of QEMU up to 8.2 have no x2APIC mode anyway
 
 
 class Qemu(Guest):
