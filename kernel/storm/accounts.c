@@ -7,19 +7,30 @@
 #include "storm/paint.h"
 #include "trap/stacks.h"
 
+static void note_count(struct storm *storm, unsigned vector, uint64_t raised, uint64_t came)
+{
+    storm_note(storm, (struct wrong){
+                          .what = WRONG_COUNT, .vector = vector, .raised = raised, .came = came});
+}
+
+/// Those of this CPU: more may come from outside.
+static void check_nmis(struct storm *storm)
+{
+    uint64_t came = storm->came[VECTOR_NMI] - storm->nmis_taken;
+    if (came < storm->raised[VECTOR_NMI])
+        note_count(storm, VECTOR_NMI, storm->raised[VECTOR_NMI], came);
+    if (storm->nmis_taken != storm->nmis_sent)
+        note_count(storm, VECTOR_NMI, storm->nmis_sent, storm->nmis_taken);
+}
+
 void accounts_check_counts(struct storm *storm)
 {
     for (unsigned vector = 0; vector < VECTOR_COUNT; vector++) {
         uint64_t due = storm->raised[vector] - storm->merged[vector];
-        bool is_right = storm->came[vector] == due;
-        if (vector == VECTOR_NMI) // more may come from outside
-            is_right = storm->came[vector] >= due;
-        if (!is_right)
-            storm_note(storm, (struct wrong){.what = WRONG_COUNT,
-                                             .vector = vector,
-                                             .raised = due,
-                                             .came = storm->came[vector]});
+        if (vector != VECTOR_NMI && storm->came[vector] != due)
+            note_count(storm, vector, due, storm->came[vector]);
     }
+    check_nmis(storm);
 }
 
 static const uint64_t stacks[] = {KERNEL_STACK_LOW, DF_STACK_LOW, MC_STACK_LOW};
@@ -62,6 +73,8 @@ void accounts_add(struct storm *sum, const struct storm *storm)
     }
     sum->witnesses += storm->witnesses;
     sum->shootdowns += storm->shootdowns;
+    sum->nmis_sent += storm->nmis_sent;
+    sum->nmis_taken += storm->nmis_taken;
     if (storm->deepest > sum->deepest)
         sum->deepest = storm->deepest;
     for (size_t i = 0; i < STORM_STACKS; i++)

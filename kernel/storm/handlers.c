@@ -50,6 +50,7 @@ static void on_interrupt(struct regs *regs)
     unsigned vector = regs->vector;
     if (!apic_in_service(vector))
         storm_note(storm, (struct wrong){.what = WRONG_ORIGIN, .vector = vector});
+    storm->is_due[vector] = false;
     bool is_early = random_one_in(&storm->random, ONE_IN_EARLY);
     if (is_early)
         end(storm, vector);
@@ -64,7 +65,8 @@ static void on_interrupt(struct regs *regs)
 static void on_nmi(struct regs *regs)
 {
     struct storm *storm = enter(regs);
-    storm->is_nmi_due = false;
+    if (atomic_exchange(&storm->nmi_due, NOBODY) == ANOTHER)
+        storm->nmis_taken++;
     level_dive(storm, regs);
     leave(storm);
 }

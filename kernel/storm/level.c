@@ -123,6 +123,8 @@ void level_run(struct storm *storm)
     for (uint64_t i = random_below(&storm->random, IPIS_MAX + 1); i > 0; i--)
         raise_ipi(storm);
     raise_nmi(storm);
+    raise_ipi_elsewhere(storm);
+    raise_nmi_elsewhere(storm);
     lapic_write(LAPIC_TPR, (uint32_t)random_below(&storm->random, PRIORITIES) << TPR_SHIFT);
     run_witness(storm, level, is_user, rflags);
     lapic_write(LAPIC_TPR, priority);

@@ -18,6 +18,8 @@ bool raise_is_free(unsigned vector)
 void raise_ipi(struct storm *storm)
 {
     unsigned vector = (unsigned)random_below(&storm->random, VECTOR_COUNT);
+    if (raise_is_from_others(vector))
+        vector--;
     if (!storm->blows || !raise_is_free(vector))
         return;
     storm->raised[vector]++;
@@ -26,11 +28,16 @@ void raise_ipi(struct storm *storm)
     apic_send_self(ICR_FIXED | vector);
 }
 
+bool raise_claim_nmi(struct storm *storm, enum sender sender)
+{
+    enum sender nobody = NOBODY;
+    return atomic_compare_exchange_strong(&storm->nmi_due, &nobody, sender);
+}
+
 void raise_nmi(struct storm *storm)
 {
-    if (!storm->blows || storm->is_nmi_due)
+    if (!storm->blows || !raise_claim_nmi(storm, ITSELF))
         return;
-    storm->is_nmi_due = true;
     storm->raised[VECTOR_NMI]++;
     apic_send_self(ICR_NMI);
 }

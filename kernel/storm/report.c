@@ -5,6 +5,7 @@
 
 #include "lib/print.h"
 #include "report/report.h"
+#include "storm/raise.h"
 #include "trap/stacks.h"
 #include "trap/vectors.h"
 
@@ -18,7 +19,7 @@ struct source {
 static const struct source sources[] = {
     {"#BP breakpoint", VECTOR_BP, "each"},  {"#DB single step", VECTOR_DB, "each"},
     {"#PF page mapped", VECTOR_PF, "each"}, {"INT of ring 3", VECTOR_USER, "each"},
-    {"LAPIC timer", VECTOR_TIMER, "each"},  {"NMI", VECTOR_NMI, "each, or the host's in its place"},
+    {"LAPIC timer", VECTOR_TIMER, "each"},
 };
 
 #define SOURCE_COUNT (sizeof(sources) / sizeof(sources[0]))
@@ -35,52 +36,67 @@ static const char *const checks[CHECKS] = {
 static void print_row(const char *name, uint64_t raised, uint64_t merged, uint64_t came,
                       const char *promise)
 {
-    print("# %-15s %9lu %7lu %9lu  %s\n", name, raised, merged, came, promise);
+    print("# %-18s %9lu %7lu %9lu  %s\n", name, raised, merged, came, promise);
 }
 
+/// Whether @vector has a row of its own.
 static bool is_listed(unsigned vector)
 {
+    if (vector == VECTOR_NMI)
+        return true;
     for (size_t i = 0; i < SOURCE_COUNT; i++)
         if (sources[i].vector == vector)
             return true;
     return false;
 }
 
-/// All vectors that are nobody's together.
-static void print_ipis(const struct storm *storm)
+/// All vectors that are nobody's together, and that are for interrupts @from_others or not.
+static void print_ipis(const struct storm *storm, const char *name, bool from_others,
+                       const char *promise)
 {
     uint64_t raised = 0, merged = 0, came = 0;
     for (unsigned vector = 0; vector < VECTOR_COUNT; vector++) {
-        if (is_listed(vector))
+        if (is_listed(vector) || raise_is_from_others(vector) != from_others)
             continue;
         raised += storm->raised[vector];
         merged += storm->merged[vector];
         came += storm->came[vector];
     }
-    print_row("self-IPI", raised, merged, came, "each, or one pending in its place");
+    print_row(name, raised, merged, came, promise);
+}
+
+/// What CPUs have sent each other.
+static void print_among_cpus(const struct storm *storm)
+{
+    print_ipis(storm, "IPI to another CPU", true, "each");
+    print_row("NMI to another CPU", storm->nmis_sent, 0, storm->nmis_taken,
+              "each, or the host's instead");
+    print("# %u CPUs, %lu TLB shootdowns\n", cpu_count, storm->shootdowns);
 }
 
 static void print_sources(const struct storm *storm)
 {
-    print("# %-15s %9s %7s %9s  promised\n", "source", "raised", "merged", "came");
+    print("# %-18s %9s %7s %9s  promised\n", "source", "raised", "merged", "came");
     for (size_t i = 0; i < SOURCE_COUNT; i++) {
         unsigned vector = sources[i].vector;
         print_row(sources[i].name, storm->raised[vector], storm->merged[vector],
                   storm->came[vector], sources[i].promise);
     }
-    print_ipis(storm);
+    print_row("NMI", storm->raised[VECTOR_NMI], 0, storm->came[VECTOR_NMI] - storm->nmis_taken,
+              "each, or the host's instead");
+    print_ipis(storm, "self-IPI", false, "each, or one pending instead");
     if (cpu_count > 1)
-        print("# %u CPUs, %lu TLB shootdowns\n", cpu_count, storm->shootdowns);
+        print_among_cpus(storm);
     print("# from outside: keyboard %lu, COM1 %lu interrupts, %u keys\n",
           storm->devices[STORM_KEYBOARD], storm->devices[STORM_COM1], storm->keys);
 }
 
 static void print_stacks(const struct storm *storm)
 {
-    print("# %-15s %9s %7s %9s\n", "stack", "bytes", "used", "budget");
+    print("# %-18s %9s %7s %9s\n", "stack", "bytes", "used", "budget");
     for (size_t i = 0; i < STORM_STACKS; i++) {
         const struct stack *stack = storm->stacks[i].stack;
-        print("# %-15s %9lu %7lu %9lu\n", stack->name, stack->high - stack->low,
+        print("# %-18s %9lu %7lu %9lu\n", stack->name, stack->high - stack->low,
               storm->stacks[i].bytes, storm_stack_budget(stack));
     }
 }

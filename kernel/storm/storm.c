@@ -27,9 +27,14 @@
 
 static struct storm storms[CPU_LIMIT];
 
+struct storm *storm_of(const struct cpu *cpu)
+{
+    return &storms[cpu_number(cpu)];
+}
+
 struct storm *storm_here(void)
 {
-    return &storms[cpu_number(this_cpu())];
+    return storm_of(this_cpu());
 }
 
 uint64_t storm_traps(const struct storm *storm)
@@ -110,20 +115,40 @@ static void blow(struct storm *storm, const struct storm_length *length)
     }
 }
 
+/// Whether no CPU raises anything any more.
+static bool is_over(void)
+{
+    for (unsigned number = 0; number < cpu_count; number++)
+        if (!storms[number].is_over)
+            return false;
+    return true;
+}
+
+static bool is_any_due(const struct storm *storm)
+{
+    for (unsigned vector = 0; vector < VECTOR_COUNT; vector++)
+        if (storm->is_due[vector])
+            return true;
+    return storm->nmi_due != NOBODY;
+}
+
 /// Whether all that was raised has come.
 static bool is_calm(const struct storm *storm)
 {
-    return storm->came[VECTOR_TIMER] == storm->raised[VECTOR_TIMER] && !storm->is_nmi_due &&
+    return storm->came[VECTOR_TIMER] == storm->raised[VECTOR_TIMER] && !is_any_due(storm) &&
            highest(LAPIC_IRR) == 0;
 }
 
 /// Let come what is still due.
 static void die_down(struct storm *storm)
 {
-    uint64_t end = rdtsc() + CALM_SECONDS * storm->tsc_per_second;
     storm->blows = false;
+    storm->is_over = true;
     storm->dive = 0;
     sti();
+    while (!is_over())
+        pause();
+    uint64_t end = rdtsc() + CALM_SECONDS * storm->tsc_per_second;
     while (!is_calm(storm) && rdtsc() < end)
         pause();
     cli();

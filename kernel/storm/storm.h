@@ -2,6 +2,7 @@
 // (witness.h) knows what every register must hold, and every interrupt is accounted for.
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -36,12 +37,15 @@ struct stack_use {
 
 #define STORM_STACKS 3
 
+/// Of an NMI that is due.
+enum sender { NOBODY, ITSELF, ANOTHER };
+
 enum storm_device { STORM_KEYBOARD, STORM_COM1 };
 
 /// What is known of one CPU's storm.
 struct storm {
     struct random random;
-    uint64_t raised[VECTOR_COUNT]; ///< by us, so that each must come
+    uint64_t raised[VECTOR_COUNT]; ///< so that each must come; no NMIs of other CPUs
     uint64_t merged[VECTOR_COUNT]; ///< of those: into one that was pending already
     uint64_t came[VECTOR_COUNT];
     uint64_t steps[2]; ///< the single steps of a witness in ring 0, in ring 3
@@ -54,8 +58,15 @@ struct storm {
     unsigned nested, deepest; ///< traps under way, and the most that ever were
     uint64_t devices[2];      ///< interrupts from outside, by enum storm_device
     unsigned keys;            ///< that they brought
-    bool blows;               ///< whether anything may be raised
-    bool is_nmi_due;          ///< one was sent and has not come yet
+    atomic_bool blows;        ///< whether anything may be raised
+    atomic_bool is_over;      ///< nothing is any more
+    _Atomic(enum sender) nmi_due;
+
+    // From other CPUs: what has been sent and has not come yet, and the NMIs.
+    atomic_bool is_due[VECTOR_COUNT];
+    _Atomic(uint64_t) nmis_sent;
+    uint64_t nmis_taken;
+
     struct stack_use stacks[STORM_STACKS];
     struct wrong wrong;
 };
@@ -69,7 +80,8 @@ struct storm_length {
 /// its timer ticking. What is typed meanwhile is lost. Returns the CPUs' accounts in one.
 const struct storm *storm_run(struct storm_length length, uint64_t seed);
 
-/// The storm of the CPU that runs this.
+/// The storm of @cpu, and of the CPU that runs this.
+struct storm *storm_of(const struct cpu *cpu);
 struct storm *storm_here(void);
 
 /// The traps that have come in @storm, of one CPU.

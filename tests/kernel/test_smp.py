@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 import struct
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from elf.symbols import Symbol
 from emulator.qemu import clock_of_instructions
 from guest import PROMPT
 from qemu import Qemu
+from structures import offset
 
 CPUS = 4
 ROUNDS = 20  # without a lock the first is enough
@@ -52,12 +52,6 @@ def cpus(at_prompt: Start) -> Iterator[Qemu]:
     """A machine of four CPUs at the prompt, for tests that leave it as it is."""
     with at_prompt("four CPUs") as machine:
         yield machine
-
-
-def offset(elf: str, field: str) -> int:
-    """Where @field lies in struct cpu."""
-    command = ["gdb", "-nx", "-batch", "-ex", f"print (long)&((struct cpu *)0)->{field}", elf]
-    return int(subprocess.run(command, capture_output=True, text=True).stdout.split()[-1])
 
 
 def registers(machine: Qemu) -> list[dict[str, int]]:
@@ -214,7 +208,7 @@ def test_a_cpu_that_does_not_answer(
     iso: str, state: Callable[[str], str], tmp_path: Path, elf: str
 ) -> None:
     """The NMI goes to an APIC that is not there."""
-    place = BASE + 3 * SIZE + offset(elf, "apic_id")
+    place = BASE + 3 * SIZE + offset(elf, "cpu", "apic_id")
     with stopped_at_prompt(iso, state, "four CPUs", tmp_path) as (machine, stub):
         stub.write(place, struct.pack("<I", ABSENT))
         stub.detach()

@@ -10,16 +10,18 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import ktap
 import pytest
 
-from conftest import BUILD, ROOT
+from conftest import BUILD, ROOT, stopped_at_prompt
 from elf.symbols import Symbol
 from gdbstub import GdbStub
 from guest import ANSWER
 from manuals import CONSTANTS
 from qemu import Qemu
+from structures import offset
 
 CHECKS = ("registers", "counts", "in-service", "stacks")
 COLUMNS = 80
@@ -34,9 +36,11 @@ VECTORS = {
     "NMI": 2,
 }
 TIMER, COM1 = 64, 68
+AMONG_CPUS = ("IPI to another CPU", "NMI to another CPU")
+CALL = 0xE8  # and a distance of 32 bits
 
 # Rows of the report: what was raised, merged and came; what a stack has, and what was used of it.
-ROW = re.compile(r"^# (.{15}) +(\d+) +(\d+) +(\d+)", re.MULTILINE)
+ROW = re.compile(r"^# (.{18}) +(\d+) +(\d+) +(\d+)", re.MULTILINE)
 
 
 def rows(report: str) -> dict[str, tuple[int, ...]]:
@@ -62,6 +66,10 @@ def hold(report: str, traps: int) -> None:
         raised, merged, came = table[source]
         assert came >= raised - merged > traps // share, (source, report)
     assert table["self-IPI"][1] > 0
+    for source in AMONG_CPUS if "TLB shootdowns" in report else ():
+        raised, merged, came = table[source]
+        # The next one waits for the last, and that for a host's CPU.
+        assert came == raised > traps // 2000 and merged == 0, (source, report)
     size, used, budget = table["kernel stack"]
     assert size / 2 < used <= budget, "it has not nested as deep as it could"
     text = (BUILD / "stack-budget.txt").read_text()
@@ -218,6 +226,51 @@ def test_it_names_what_is_wrong(
     assert [r.name for r in ktap.parse(report) if not r.passed] == [check], report
     told = rf"^not ok \d {check}\n# on CPU 0, after trap \d+: {said}"
     assert re.search(told, report, re.MULTILINE), report
+
+
+def lose_one(stub: GdbStub, symbols: dict[str, Symbol], function: str) -> int:
+    """Have @function not call apic_send(), once. Return which CPU it would have been for: not the
+    first, whose clock tells the storm's time."""
+    sender, callee = symbols[function], symbols["apic_send"].address
+    code = stub.read(sender.address, sender.size)
+    for behind in range(5, sender.size):
+        distance = int.from_bytes(code[behind - 4 : behind], "little", signed=True)
+        if code[behind - 5] == CALL and sender.address + behind + distance == callee:
+            break
+    call = sender.address + behind - 5
+    state = stub.run_to(call)
+    while state["rdi"] == 0:
+        state = stub.run_to(call, state)
+    state.values["rip"] = call + 5
+    stub.set_registers(state)
+    return state["rdi"]
+
+
+@pytest.mark.parametrize(
+    "function, vector", [("raise_ipi_elsewhere", r"Vector \d+"), ("raise_nmi_elsewhere", "NMI .*")]
+)
+def test_what_is_lost_between_cpus_is_found(
+    function: str,
+    vector: str,
+    iso: str,
+    elf: str,
+    state: Callable[[str], str],
+    symbols: dict[str, Symbol],
+    tmp_path: Path,
+) -> None:
+    storms, rate = symbols["storms"], offset(elf, "storm", "tsc_per_second")
+    with stopped_at_prompt(iso, state, "four CPUs", tmp_path) as (machine, stub):
+        machine.hmp("log none")
+        machine.type("storm 5000 traps")
+        number = lose_one(stub, symbols, function)
+        patience = storms.address + number * (storms.size // CONSTANTS["CPU_LIMIT"]) + rate
+        stub.write(patience, (1000000).to_bytes(8, "little"))  # five seconds become a few ms
+        stub.detach()
+        report = machine.wait_for(ANSWER)[1]
+    assert [r.name for r in ktap.parse(report) if not r.passed] == ["counts"], report
+    told = rf"^# on CPU {number}, after trap \d+: {vector}\n# came (\d+) times, not (\d+)\n"
+    came, raised = map(int, re.search(told, report, re.MULTILINE).groups())
+    assert came == raised - 1, report
 
 
 def test_a_panic_finds_its_way_out_of_a_storm(
