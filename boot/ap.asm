@@ -57,7 +57,8 @@ extern ap_cr3
 extern ap_rsp
 extern ap_main
 
-; One CPU at a time comes by here: ap_cr3 and ap_rsp are written for it alone.
+; The stack that kernel/devices/ap.c offers is one CPU's: who takes it leaves none, and who finds none is
+; too late, and halts for good.
 static ap_higher_half:function (ap_higher_half_end - ap_higher_half)
 ap_higher_half:
         cfi_begin call
@@ -71,11 +72,18 @@ ap_higher_half:
         lgdt    [rel boot_gdtr]
         xor     ebp, ebp                ; ends the chain of frame pointers
 
+        xor     ecx, ecx
+        xchg    rcx, [rel ap_rsp]
+        test    rcx, rcx
+        jz      .halt
+
         ; The stack is mapped by the kernel's own tables alone.
         mov     rax, [rel ap_cr3]
-        mov     rsp, [rel ap_rsp]
+        mov     rsp, rcx
         mov     cr3, rax
         call    ap_main                 ; never returns
         ud2
+.halt:  hlt                             ; an NMI may wake it
+        jmp     .halt
         cfi_end
 ap_higher_half_end:

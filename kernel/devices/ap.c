@@ -17,6 +17,7 @@
 #include "devices/madt.h"
 #include "devices/shootdown.h"
 #include "devices/timer.h"
+#include "lib/panic.h"
 #include "lib/print.h"
 #include "lib/string.h"
 #include "trap/gdt.h"
@@ -30,8 +31,11 @@
 extern const char ap_trampoline[];
 extern const char ap_trampoline_end[] __asm__("ap_trampoline.end");
 
-// For boot/ap.asm, ahead of the kernel's page tables and stack.
-uint64_t ap_cr3, ap_rsp;
+// For boot/ap.asm, ahead of the kernel's page tables and stack. The stack is taken by the CPU that
+// first asks for one, and withdrawn again when none has come in time: no other can meet a region in
+// use.
+uint64_t ap_cr3;
+_Atomic(uint64_t) ap_rsp;
 
 /// Where an AP arrives in C, on the kernel stack of its own region.
 _Noreturn void ap_main(void);
@@ -42,6 +46,7 @@ _Noreturn void ap_main(void)
     idt_load();
     cpu_init();
     apic_init_local();
+    this_cpu()->apic_id = apic_id();
     tables_close();
     this_cpu()->is_up = true;
     for (;;)
@@ -72,7 +77,6 @@ static void send(uint32_t id, uint32_t command)
 static bool start(struct cpu *cpu, uint32_t id, uint64_t page)
 {
     cpu->is_up = false;
-    cpu->apic_id = id;
     ap_rsp = cpu_address(cpu, KERNEL_STACK_HIGH);
     send(id, ICR_INIT);
     wait_ticks(2); // 10 ms at least
@@ -81,8 +85,11 @@ static bool start(struct cpu *cpu, uint32_t id, uint64_t page)
         if (comes_up(cpu, try == 0 ? 2 : START_TICKS))
             return true;
     }
-    send(id, ICR_INIT); // it must not come up later, as another
-    return false;
+    if (atomic_exchange(&ap_rsp, 0) != 0)
+        return false;
+    if (!comes_up(cpu, START_TICKS)) // it is on its way
+        panic("The CPU with APIC ID %u has a stack, and does not come up", id);
+    return true;
 }
 
 /// Start the CPUs of @madt at @page. Their regions follow each other, whichever do not start.
@@ -99,10 +106,15 @@ static void start_listed(const struct madt *madt, uint64_t page)
         }
         if (mapped == cpu_count)
             paging_map_cpu(mapped++);
-        if (start(cpu_at(cpu_count), id, page))
-            cpu_count++;
-        else
+        struct cpu *cpu = cpu_at(cpu_count);
+        if (!start(cpu, id, page)) {
             print("The CPU with APIC ID %u does not start, and is not used.\n", id);
+            continue;
+        }
+        cpu_count++;
+        if (cpu->apic_id != id)
+            print("The CPU with APIC ID %u is late, and used in the place of %u.\n", cpu->apic_id,
+                  id);
     }
 }
 

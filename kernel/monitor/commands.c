@@ -113,17 +113,17 @@ static void vectors(char *argument)
     print("vector  mnemonic   class       code  IST   count  name\n");
     for (unsigned vector = 0; vector < VECTOR_COUNT; vector++) {
         const struct vector_info *info = vector_info(vector);
-        if (!info && trap_count(vector) == 0)
+        uint64_t count = trap_count_of_all(vector);
+        if (!info && count == 0)
             continue;
         if (!pager_room(1))
             return;
         if (info)
             print("%6u  %-9s  %-10s  %-4s  %3u  %6lu  %s\n", vector, info->mnemonic,
                   vector_class_name(info->class), info->has_error_code ? "yes" : "no", info->ist,
-                  trap_count(vector), info->name);
+                  count, info->name);
         else
-            print("%6u  %-9s  %-10s  %-4s  %3u  %6lu\n", vector, "-", "-", "no", 0,
-                  trap_count(vector));
+            print("%6u  %-9s  %-10s  %-4s  %3u  %6lu\n", vector, "-", "-", "no", 0, count);
     }
 }
 

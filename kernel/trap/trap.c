@@ -101,3 +101,11 @@ uint64_t trap_count(unsigned vector)
 {
     return this_cpu()->trap_count[vector];
 }
+
+uint64_t trap_count_of_all(unsigned vector)
+{
+    uint64_t count = 0;
+    for (unsigned number = 0; number < cpu_count; number++)
+        count += cpu_at(number)->trap_count[vector];
+    return count;
+}

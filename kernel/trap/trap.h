@@ -32,5 +32,6 @@ void trap_swap_handlers(trap_fn *others[VECTOR_COUNT]);
 /// Whether @vector has got another handler than that of trap_init().
 bool trap_is_expected(unsigned vector);
 
-/// How often @vector has been taken since boot.
+/// How often @vector has been taken since boot: by this CPU, and by all.
 uint64_t trap_count(unsigned vector);
+uint64_t trap_count_of_all(unsigned vector);

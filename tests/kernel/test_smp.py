@@ -105,6 +105,17 @@ def test_lines_come_whole(cpus: Qemu) -> None:
         assert told(cpus.ask("cpus")) == expected(CPUS)
 
 
+def calls(machine: Qemu) -> int:
+    """How often a CPU was called by another, as `vectors` tells."""
+    return int(re.search(r"^ +240 +CALL .* (\d+)  Call", machine.ask("vectors"), re.MULTILINE)[1])
+
+
+def test_traps_are_counted_on_all_cpus(cpus: Qemu) -> None:
+    before = calls(cpus)
+    cpus.ask("cpus")
+    assert calls(cpus) == before + CPUS - 1
+
+
 def test_no_cpu_keeps_an_old_translation(cpus: Qemu) -> None:
     """Without a shootdown each would: QEMU keeps translations as a CPU does."""
     lines = cpus.ask("tlb").splitlines()
