@@ -6,7 +6,6 @@ import fcntl
 import json
 import os
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,12 @@ BUILD = Path(os.environ.get("BUILD", ROOT / "build"))
 
 Json = dict[str, Any]
 
-AXE = "axe-core@4.10.3"  # Deque's accessibility checks, MPL-2.0: used here, shipped nowhere
+# Chromium brings Deque's accessibility checks, axe-core, as a string in its own audits.
+LIGHTHOUSE = "devtools://devtools/bundled/third_party/lighthouse/lighthouse-dt-bundle.js"
+AXE = r"""
+const literal = /`\/\*! axe v(?:[^\\`]|\\.)*`/s;
+return eval(document.documentElement.textContent.match(literal)?.[0]);
+"""
 
 
 # Of each kind one: with a code and without, from both rings, on each stack, software and device
@@ -87,18 +91,12 @@ def browser(only_browser: Any) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def axe() -> str:
-    """axe-core's script, fetched once."""
-    folder = BUILD / "explorer" / "axe"
-    script = folder / "node_modules" / "axe-core" / "axe.min.js"
-    if not script.exists():
-        if not shutil.which("npm"):
-            pytest.skip("axe-core comes by npm, which is not here")
-        command = ["npm", "install", "--prefix", str(folder), "--no-save", "--ignore-scripts", AXE]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120)
-        if done.returncode:
-            pytest.skip(f"npm cannot fetch {AXE}: {done.stderr.splitlines()[-1:]}")
-    return script.read_text()
+def axe(only_browser: Any) -> str:
+    """axe-core's script."""
+    only_browser.driver.get(LIGHTHOUSE)
+    script = only_browser.run(AXE)
+    assert script, f"this Chromium has no axe-core in {LIGHTHOUSE}"
+    return script
 
 
 @pytest.fixture(scope="session")
