@@ -7,8 +7,9 @@ from contextlib import contextmanager
 
 import catalogue
 from catalogue import Entry
+from explorer import progress
 from explorer.log import Delivered
-from explorer.machine import Ended, Machine, Raised
+from explorer.machine import Ended, Machine
 from explorer.program import Program
 from explorer.recorder import Result, code_of, has_ticks, source_of
 from explorer.recording import Nothing, make_broken, runs
@@ -36,6 +37,7 @@ def entry_of(bug: Bug) -> Entry:
 
 def record(bug: Bug) -> list[Result]:
     """Build the kernel with @bug, and record the entry that shows it."""
+    progress.begin(bug.name)
     try:
         with kernel(bug) as tree:
             return [Result(bug.name, record_kernel(tree, bug))]
@@ -64,13 +66,10 @@ def record_kernel(tree: Tree, bug: Bug) -> dict:
     where = [*program.path, *program.programs]
     with Machine(tree.build / "barestub.iso", program, where) as running:
         tables = running.tables()
-        try:
-            answer = running.raise_fault(entry.name, has_ticks(entry), TIMEOUT)
-        except Ended as ended:
-            answer = Raised(entry.name, str(ended), has_ended=True)
+        answer = running.raise_fault(entry.name, has_ticks(entry), TIMEOUT)
         source = source_of(running, program, tables, where)
     events = runs(source).get(code_of(program, entry), [])
-    if answer.has_ended and not any(isinstance(event, Delivered) for event in events):
+    if answer.is_last and not any(isinstance(event, Delivered) for event in events):
         events = source.log.events  # it does not come to the entry
     names = {"name": bug.name, "group": "bug", "summary": bug.mistake, "healthy": entry.name}
     return make_broken(source, entry, answer, events) | names

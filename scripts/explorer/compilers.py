@@ -30,7 +30,8 @@ RSP = STACK - 0x1B8
 RFLAGS, DR6 = 0x46, 0xFFFF0FF0
 GATE = CONSTANTS["SELECTOR_KERNEL_CODE"] << 16 | 0x8E << 40
 SHOWN = ("barestub", "gcc", "clang")
-DISPATCH = "global trap_dispatch\ntrap_dispatch: ret\nsection .note.GNU-stack\n"
+DISPATCHER = "trap_dispatch"
+DISPATCH = f"global {DISPATCHER}\n{DISPATCHER}: ret\nsection .note.GNU-stack\n"
 
 
 class PathProgram(Program):
@@ -47,7 +48,8 @@ class PathProgram(Program):
             self._entry = range(places[0].address, places[-1].end)
 
     def place(self, address: int) -> str:
-        return "the program" if address == INTERRUPTED else super().place(address)
+        names = {INTERRUPTED: "the program", self.symbol(DISPATCHER).address: DISPATCHER}
+        return names.get(address) or super().place(address)
 
     @property
     def stubs(self) -> range:

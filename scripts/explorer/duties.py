@@ -38,7 +38,15 @@ def of_steps(replay: Replay, program: Program) -> dict[int, str | None]:
         if insn is not None and insn.mnemonic.startswith("iret"):
             found |= _of_path(path, replay)
             path = []
-    return found | _of_path(path, replay)
+    return _of_path(path, replay) | found | dict.fromkeys(_saving(replay, program), "saving")
+
+
+def _saving(replay: Replay, program: Program) -> list[int]:
+    """Where trap_entry pushes registers, which it does for nothing else. A path that is cut off, or
+    restores the wrong slots, does not tell."""
+    pushes = [rip for rip, insn in replay.instructions.items() if insn and insn.mnemonic == "push"]
+    pushed = {rip: replay.instructions[rip].op_str for rip in pushes if rip in program.entry}
+    return [rip for rip, operand in pushed.items() if operand in GENERAL]
 
 
 def _of_path(path: list[int], replay: Replay) -> dict[int, str | None]:

@@ -13,6 +13,7 @@ import catalogue
 from catalogue import Entry
 from explorer import broken, compilers, machine, recorder, text
 from explorer.program import Program
+from explorer.progress import Progress
 from explorer.recorder import ROOT, Result
 from museum.bugs import bugs
 
@@ -79,11 +80,13 @@ class Shelf:
         shards = [due[start : start + SHARD] for start in range(0, len(due), SHARD)]
         mistakes = [b for b in bugs() if b.name in names and not self.is_good(b.name)]
         results = []
-        with ProcessPoolExecutor(JOBS) as pool:
+        progress = Progress(len(due) + len(mistakes))
+        with ProcessPoolExecutor(JOBS, initializer=progress.join) as pool:
             parts = [pool.submit(recorder.record, self.build, shard) for shard in shards]
             parts += [pool.submit(broken.record, mistake) for mistake in mistakes]
             for part in as_completed(parts):
                 results += self._kept(part.result())
+        progress.end()
         return results
 
     def _kept(self, results: list[Result]) -> list[Result]:

@@ -26,7 +26,8 @@ from gdbstub import GdbStub, Lost, Registers
 from gdbstub import options as gdb_options
 from manuals import CONSTANTS
 
-BOOT_TIMEOUT, ENTRY_TIMEOUT = 60, 30  # seconds
+BOOT_TIMEOUT, ENTRY_TIMEOUT = 60, 30  # seconds of QEMU's own time: the host may have little of it
+PATIENCE = 10  # times as long it may take on the clock
 LOG = "int,in_asm,cpu,exec,nochain"
 LOG_OF_DELIVERIES = "int"
 EACH = "exec_tb"  # a line for each instruction, also of those that are not logged
@@ -36,8 +37,11 @@ HALTED = b"System Halted."
 
 ARGUMENTS = ("rdi", "rsi")  # System V ABI, AMD64 supplement, 3.2.3
 
-# The traps that struct cpu has counted, by vector and in all; a packet holds half of them.
-COUNTS = range(CONSTANTS["CPU_BASE"] + 4096, CONSTANTS["CPU_BASE"] + 4096 + 257 * 8, 257 * 4)
+# What struct cpu has counted and kept: the traps by vector and in all, the last 32, the ticks. A
+# packet holds half of it.
+COUNTED = CONSTANTS["CPU_BASE"] + CONSTANTS["CPU_TABLES_SIZE"]
+COUNTED_SIZE = 257 * 8 + 32 * 32 + 8
+COUNTS = range(COUNTED, COUNTED + COUNTED_SIZE, COUNTED_SIZE // 2)
 
 IDT_SIZE, TSS_SIZE = 256 * 16, 104
 TABLE = re.compile(r"^(IDT|TR) *=(?:[0-9a-f]+)? +([0-9a-f]+)", re.MULTILINE)
@@ -51,10 +55,20 @@ class Raised:
     text: str
     is_long: bool = False  # its log was cut: it waits for something, in a loop
     has_ended: bool = False  # the machine
+    hangs: bool = False  # it has not ended, and says no more
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the machine can raise nothing more."""
+        return self.has_ended or self.hangs
 
 
 class Ended(Exception):
-    """The machine has ended, or says no more. The text is what it has said last."""
+    """The machine has ended. The text is what it has said last."""
+
+
+class Hangs(Ended):
+    """It has not, and does not come to where it should."""
 
 
 class Machine:
@@ -145,8 +159,7 @@ class Machine:
     def raise_fault(
         self, name: str, has_ticks: bool = False, timeout: float = ENTRY_TIMEOUT
     ) -> Raised:
-        """Raise the entry @name, which @has_ticks if it is about the timer. Raises Ended if that does
-        not come to its end."""
+        """Raise the entry @name, which @has_ticks if it is about the timer."""
         self._said = b""
         self._cut: list[int] | None = None
         self._size = self._log.stat().st_size
@@ -158,12 +171,15 @@ class Machine:
                 self._raise_with_ticks(timeout)
             else:
                 self._raise(timeout)
-        except Lost:
-            raise Ended(self._text()) from None
+        except Hangs:
+            return Raised(name, self._text(), self._is_long(), hangs=True)
+        except (Ended, Lost):
+            return Raised(name, self._text(), self._is_long(), has_ended=True)
+        self._watch()  # its end may have come before the last look
         if self._cut:
             self._cut[1] = self._log.stat().st_size
             self._look(LOG, closely="on")
-        return Raised(name, self._text(), self._cut is not None)
+        return Raised(name, self._text(), self._is_long())
 
     def _raise(self, timeout: float) -> None:
         """Have the kernel run the line that it was given."""
@@ -197,12 +213,11 @@ class Machine:
 
     def _begin(self, function: str, back: int, *arguments: int) -> None:
         """Stand at the first instruction of @function, which returns to @back, as if it had been
-        called in the place of the one that asks for a line."""
-        state = self._stub.registers()
+        called in the place of the one that asks for a line, for the first time."""
         place = {"rip": self._address(function), "rsp": self._here["rsp"]}
-        state.values |= place | dict(zip(ARGUMENTS, arguments))
-        self._stub.write(state["rsp"], back.to_bytes(8, "little"))
-        self._stub.set_registers(state)
+        values = self._here.values | place | dict(zip(ARGUMENTS, arguments))
+        self._stub.write(self._here["rsp"], back.to_bytes(8, "little"))
+        self._stub.set_registers(Registers(values, self._here.rest))
 
     def _finish(self) -> None:
         state = self._stub.registers()
@@ -217,13 +232,20 @@ class Machine:
         if QEMU has gone."""
         with self._stub.breakpoints(addresses):
             self._stub.go()
-            end = time.monotonic() + timeout
+            spent, end = self._spent() + timeout, time.monotonic() + PATIENCE * timeout
             while not self._stub.is_stopped():
                 self._listen()
-                if time.monotonic() > end or HALTED in self._said:
+                if HALTED in self._said:
                     raise Ended(self._text())
+                if self._spent() > spent or time.monotonic() > end:
+                    raise Hangs(self._text())
             self._drain()
             return self._stub.registers()
+
+    def _spent(self) -> float:
+        """The seconds that QEMU has computed."""
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
     _said = b""
     _cut: list[int] | None = None
@@ -243,12 +265,15 @@ class Machine:
 
     def _watch(self) -> None:
         """Log less of an entry that waits in a loop."""
-        size = self._log.stat().st_size
-        if self._cut is None and size - self._size > LIMIT:
+        if self._cut is None and self._is_long():
+            size = self._log.stat().st_size
             self._look(LOG_OF_DELIVERIES, closely="off")
             self._hmp(f"trace-event {EACH} off")
             self._cut = [size, size]
             self._cuts.append(self._cut)
+
+    def _is_long(self) -> bool:
+        return self._log.stat().st_size - self._size > LIMIT
 
     def _text(self) -> str:
         return self._said.decode("ascii", "replace").replace("\r", "")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import catalogue
 from catalogue import Entry
-from explorer import log, machine
-from explorer.machine import Ended, Machine, Raised
+from explorer import log, machine, progress
+from explorer.machine import Machine, Raised
 from explorer.memory import Memory
 from explorer.program import Program
 from explorer.recording import Nothing, Source, make, runs
@@ -32,10 +32,9 @@ def _raise_all(running: Machine, entries: list[Entry]) -> dict[str, Raised]:
     """Raise @entries one after the other; what ends the machine must be the last."""
     said = {}
     for entry in entries:
-        try:
-            said[entry.name] = running.raise_fault(entry.name, has_ticks(entry))
-        except Ended as ended:
-            said[entry.name] = Raised(entry.name, str(ended), has_ended=True)
+        progress.begin(entry.name)
+        said[entry.name] = running.raise_fault(entry.name, has_ticks(entry))
+        if said[entry.name].is_last:
             break
     return said
 

@@ -106,10 +106,9 @@ def _part(events: list[Event], raised: trapline.Raised, programs: list[range]) -
     return Part(events, first, candidates, raised.traps)
 
 
-def _follow(replay: Replay, part: Part, back: int, limit: int) -> str | None:
+def _follow(replay: Replay, part: Part, back: int, limit: int) -> bool:
     """Take the steps of @part, of @limit events at most, up to the first instruction behind its last
-    trap. Return why the recording ends before that, or None. @back is where the kernel ends an
-    entry."""
+    trap. Return whether it comes to that. @back is where the kernel ends an entry."""
     last = max(i for i, event in enumerate(part.events) if event is part.own[-1])
     depth = 0
     for number in range(part.first, len(part.events)):
@@ -118,13 +117,13 @@ def _follow(replay: Replay, part: Part, back: int, limit: int) -> str | None:
             depth += event.record.delivered
         elif number > last and (depth <= 0 or event.rip == back):
             replay.take(number)
-            return None
+            return True
         if number - part.first >= limit:
-            return GOES_ON
+            return False
         before = replay.returns
         replay.take(number)
         depth -= replay.returns - before
-    return ENDS
+    return False
 
 
 def _shortened(steps: list[Step], programs: list[range]) -> list[Step]:
@@ -229,8 +228,10 @@ def make(source: Source, entry: Entry, answer: Raised, events: list[Event]) -> d
     raised = trapline.parse(answer.text)
     if raised.result.startswith("skip "):
         raise Nothing(raised.result.removeprefix("skip "))
+    if answer.hangs:
+        raise Disagreement("it does not come to its end")
     if not answer.has_ended and not raised.result.startswith(("pass", "known")):
-        raise Disagreement(raised.result or "the kernel gives no result")
+        raise Disagreement(raised.result.removeprefix("fail ") or "the kernel gives no result")
     part, replay, head = _replay(source, entry, answer, events)
     program = source.program
     _check_deliveries(replay, program)
@@ -250,7 +251,9 @@ def make_broken(source: Source, entry: Entry, answer: Raised, events: list[Event
     words = raised.result.removeprefix("fail ") if raised.result.startswith("fail") else ""
     if answer.has_ended:
         panic = PANIC.search(answer.text)
-        words = f"the kernel panics: {panic[1]}" if panic else "the machine resets, or says no more"
+        words = f"the kernel panics: {panic[1]}" if panic else "the machine resets"
+    elif answer.hangs:
+        words = "the kernel says no more"
     if words:
         head["note"] = f"What comes of it: {words}."
     return head | _body(source, replay, BROKEN_STEPS_LIMIT)
@@ -266,11 +269,11 @@ def _replay(
     replay.lead_in(part.first)
     start = dict(replay.state), replay.stack
     limit = CUT_EVENTS if answer.is_long else EVENTS_LIMIT
-    note = _follow(replay, part, program.symbol("ring_return").address, limit)
+    is_whole = _follow(replay, part, program.symbol("ring_return").address, limit)
     completed = [delivery for _event, delivery in replay.deliveries if delivery.after is not None]
     head = describe(source, entry, replay, (completed or [replay.deliveries[0][1]])[0])
     head["expects"] = words.sequence(list(map(words.expectation, raised.expected)))
-    head["note"] = note
+    head["note"] = None if is_whole else ENDS if answer.has_ended else GOES_ON
     head["start"] = start_of(*start, replay.window)
     return part, replay, head
 

@@ -9,7 +9,7 @@ import pytest
 
 import played
 from conftest import BUILD, ROOT
-from explorer import shots
+from explorer import modules, pack, shots
 from explorer.browser import READY, Browser
 from manuals import CONSTANTS, VECTORS
 from museum.bugs import bugs
@@ -173,6 +173,19 @@ def test_the_steps_of_two_recordings_align(
     assert "push error code" in alone
     saved = [row for row in rows if row[0] == "push r15"]
     assert saved and all(row[1] == "push r15" and not row[2] and not row[3] for row in saved)
+
+
+PUSHED = {"who": "trap_entry", "code": {"text": "push rax"}}
+LEFT_BY = {name: {"who": "trap_entry", "code": {"text": name}} for name in ("iretd", "iretq")}
+
+
+def test_what_is_repeated_aligns_with_its_first_time(browser: Browser) -> None:
+    """One kernel traps again and again where the other returns; and one begins otherwise."""
+    broken = {"steps": [PUSHED, LEFT_BY["iretd"]] * 3}
+    sound = {"steps": [{"skipped": 3}, PUSHED, LEFT_BY["iretq"]]}
+    script = modules.joined(pack.PAGE / "align.js") + "return align(...arguments)"
+    assert browser.run(script, broken, sound)[:2] == [[-1, 0], [0, 1]]
+    assert browser.run(script, sound, broken)[:2] == [[0, -1], [1, 0]]
 
 
 READ_ROWS = """

@@ -2,6 +2,7 @@
 
 import { actor, dutyOf } from "./recording.js";
 
+const NUMBER = /\b0x[0-9a-f]+\b|\b[0-9a-f]{2,}\b|\b\d+\b|<.*>/g;
 const LIMIT = 6_000_000; // cells of the table; beyond it the recordings go step by step
 
 /**
@@ -11,7 +12,7 @@ const LIMIT = 6_000_000; // cells of the table; beyond it the recordings go step
 export function align(left, right) {
     // A compiler saves in an order of its own.
     const isCompilers = [left, right].some(({ group }) => group === "compiler");
-    const alike = isCompilers ? (step) => dutyOf(step) ?? essence(step) : essence;
+    const alike = isCompilers ? byDuty : essence;
     const a = left.steps.map(alike);
     const b = right.steps.map(alike);
     if (a.length * b.length > LIMIT) return inStep(a.length, b.length);
@@ -26,15 +27,29 @@ export function align(left, right) {
     const rows = [];
     let [i, j] = [0, 0];
     while (i < a.length || j < b.length) {
-        if (i < a.length && j < b.length && a[i] === b[j]) rows.push([i++, j++]);
-        else if (
-            j >= b.length ||
-            (i < a.length && common[(i + 1) * width + j] >= common[i * width + j + 1])
-        )
-            rows.push([i++, -1]);
-        else rows.push([-1, j++]);
+        const [left, right] = nextPair(a, b, common, i, j);
+        while (i < left) rows.push([i++, -1]);
+        while (j < right) rows.push([-1, j++]);
+        if (i < a.length) rows.push([i++, j++]);
     }
     return rows;
+}
+
+/**
+ * The nearest pair from step @i of @a and step @j of @b on that is part of a longest common
+ * subsequence, whose lengths are in @common: what is repeated pairs with its first time. If there
+ * is no more, the ends of both.
+ */
+function nextPair(a, b, common, i, j) {
+    const width = b.length + 1;
+    const due = common[i * width + j];
+    if (due === 0) return [a.length, b.length];
+    for (let far = 0; ; far++)
+        for (let left = i; left <= Math.min(i + far, a.length - 1); left++) {
+            const right = j + far - (left - i);
+            const isPair = right < b.length && a[left] === b[right];
+            if (isPair && common[left * width + right] === due) return [left, right];
+        }
 }
 
 function inStep(left, right) {
@@ -44,18 +59,23 @@ function inStep(left, right) {
     ]);
 }
 
-/** What @step does, without its numbers. */
+/** What @step is for, or does. */
+function byDuty(step) {
+    const isCall = step.code?.text.startsWith("call");
+    return isCall ? "call" : (dutyOf(step) ?? essence(step));
+}
+
+/** What @step does, without its numbers: a push by what it is. */
 function essence(step) {
     if ("delivery" in step) return `CPU ${step.delivery}`;
     if ("skipped" in step) return "C runs";
-    const text = (step.code?.text ?? "").replace(/\b(0x)?[0-9a-f]{2,}\b|\b\d+\b|<.*>/g, "#");
     const who = actor(step);
     if (who === "program") return "the program";
-    return dutyOf(step)
-        ? `${dutyOf(step)} ${text}`
-        : text.startsWith("endbr")
-          ? "arrival"
-          : `${who} ${text}`;
+    const text = step.code?.text ?? "";
+    if (text.startsWith("endbr")) return "arrival";
+    const slot = step.write?.at(-1)?.[3];
+    if (who === "stub" && slot && text.startsWith("push")) return `${who} pushes ${slot}`;
+    return `${who} ${text.replace(NUMBER, "#")}`;
 }
 
 /** The state of each side before row @k: how many of its steps lie above. */

@@ -40,7 +40,8 @@ export function actor(step) {
     // isr_14_PF is ours, gcc_code a compiler's.
     if (/^isr_|^(?!trap_entry)\w+_(code|none)\b/.test(symbol)) return "stub";
     if (/^trap_entry|^barestub_common/.test(symbol)) return "trap_entry";
-    return /\.c$|\.h$/.test(file) || file.startsWith("kernel/") ? "C" : "program";
+    const isC = /\.[ch]$/.test(file) || file.startsWith("kernel/") || symbol === "trap_dispatch";
+    return isC ? "C" : "program";
 }
 
 const CHAPTERS = {
