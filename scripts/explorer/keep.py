@@ -17,8 +17,8 @@ from explorer.progress import Progress
 from explorer.recorder import ROOT, Result
 from museum.bugs import bugs
 
-HERE = Path(__file__).parent
-SUPPORT = ("catalogue", "intlog", "trapline", "witness", "words")
+ROOMS = ("explorer", "paths", "elf", "emulator", "museum")  # of scripts/
+SUPPORT = ("catalogue", "deviations", "gdbstub", "intlog", "trapline", "witness", "words")
 JOBS = 2
 SHARD = 40  # entries: what one machine raises
 INDEX = "index.json"
@@ -28,7 +28,9 @@ STUBS = ("asm/stubs.asm.o", "asm/entry.asm.o")  # in the build directory
 @cache
 def _recorder() -> bytes:
     """What recordings depend on beside the kernel: the recorder itself, and QEMU."""
-    files = [*sorted(HERE.glob("*.py")), *(ROOT / f"tests/support/{name}.py" for name in SUPPORT)]
+    files = [file for room in ROOMS for file in sorted((ROOT / "scripts" / room).glob("*.py"))]
+    files += [ROOT / "scripts/manuals.py", ROOT / "tests/emulators.toml"]
+    files += [ROOT / f"tests/support/{name}.py" for name in SUPPORT]
     return b"".join(file.read_bytes() for file in files) + machine.version().encode()
 
 

@@ -58,7 +58,7 @@ def duty(number: int, text: str, last_pop: int, is_restored: bool) -> str:
     rules = (
         (operation == "endbr64", "arrival"),
         (operation == "call", "call of C"),
-        (operation == "iretq" or operation == "iret", "return"),
+        (operation in ("iretq", "iretd", "iret"), "return"),
         (operation == "pop", "restoring"),
         (operation == "push" and is_restored, "saving"),
         (operation == "push" and not operands.startswith("r"), "error code, vector"),
