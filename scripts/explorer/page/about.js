@@ -13,12 +13,13 @@ const KEYS = {
 
 /** How the recordings of @index were made. */
 function how(index) {
-    const count = (group) => index.recordings.filter((entry) => entry.group === group).length;
+    const cases = (group) => index.recordings.filter((entry) => entry.group === group);
+    const count = (group) => cases(group).filter((entry) => !entry.problem).length;
     const steps = index.recordings.reduce((sum, entry) => sum + (entry.length ?? 0), 0);
     const words = steps.toLocaleString("en");
     if (index.findings)
         return `Each stub was run in stublint’s emulator, from the state in which the CPU delivers its vector: ${count("foreign")} runs, ${words} steps. The kernel itself was not booted, C was not run, and the program’s registers hold made-up values, so that each is known wherever it turns up.`;
-    return `Each trap was raised in the running kernel and single-stepped: ${count("fault")} cases of the catalogue, ${count("bug")} broken kernels, ${words} steps. What the page shows of a step was read from the machine at that step.`;
+    return `Each trap was raised in the running kernel and single-stepped: ${count("fault")} of the catalogue’s ${cases("fault").length} cases, ${count("bug")} broken kernels, ${words} steps. What the page shows of a step was read from the machine at that step. Of the other cases nothing comes on this machine, or it cannot do them.`;
 }
 
 /** The tab; @startStory is null where there is no story. */

@@ -73,6 +73,7 @@ function essence(step) {
     if (who === "program") return "the program";
     const text = step.code?.text ?? "";
     if (text.startsWith("endbr")) return "arrival";
+    if (text.startsWith("iret")) return "return";
     const slot = step.write?.at(-1)?.[3];
     if (who === "stub" && slot && text.startsWith("push")) return `${who} pushes ${slot}`;
     return `${who} ${text.replace(NUMBER, "#")}`;

@@ -1,7 +1,7 @@
 // The bug museum: the classic mistakes, grouped by the duty that they neglect.
 
 import { chunk } from "./data.js";
-import { el } from "./dom.js";
+import { el, prose } from "./dom.js";
 import { trapAddress } from "./route.js";
 import { heading } from "./table.js";
 
@@ -37,8 +37,8 @@ function card(bug, entry, item) {
         { class: "bug", id: `bug-${bug.name}`, tabindex: -1 },
         el("h3", {}, bug.name),
         el("p", { class: "mistake-text" }, capital(bug.mistake), "."),
-        el("p", {}, bug.machine),
-        el("p", { class: "sub" }, bug.duty),
+        el("p", {}, prose(bug.machine)),
+        el("p", { class: "sub" }, prose(bug.duty)),
         el(
             "details",
             { open: bug.name === item },

@@ -1,7 +1,7 @@
 // What stublint found in the stubs of another kernel: each with what is due and what to do, and the
 // way to the step at which it happens.
 
-import { el } from "./dom.js";
+import { el, prose } from "./dom.js";
 import { trapAddress } from "./route.js";
 import { heading } from "./table.js";
 
@@ -14,10 +14,15 @@ const SEVERITIES = {
     allowed: "lived with, for a reason",
 };
 
+/** Whether stublint counts this finding. */
+export function isMistake({ severity }) {
+    return !["INFO", "allowed"].includes(severity);
+}
+
 /** The tab over @index, whose recordings are entries. */
 export function findingsTab(index) {
     const { findings, kernel, recordings } = index;
-    const counted = findings.filter(({ severity }) => !["INFO", "allowed"].includes(severity));
+    const counted = findings.filter(isMistake);
     const words = counted.length
         ? `stublint found ${counted.length} mistake${counted.length === 1 ? "" : "s"} in the interrupt stubs of ${kernel}. Each can be seen at the instruction where it happens.`
         : `stublint found no mistake in the interrupt stubs of ${kernel}.`;
@@ -72,5 +77,5 @@ function findingCard(finding) {
 export function toldRows(rows) {
     return Object.entries(rows)
         .filter(([, text]) => text)
-        .map(([title, text]) => el("div", {}, el("dt", {}, title), el("dd", {}, text)));
+        .map(([title, text]) => el("div", {}, el("dt", {}, title), el("dd", {}, prose(text))));
 }

@@ -162,8 +162,10 @@ function pageOf(index) {
 
 function mark(tab) {
     for (const link of document.querySelectorAll("#tabs a"))
-        if (link.dataset.tab === tab) link.setAttribute("aria-current", "page");
-        else link.removeAttribute("aria-current");
+        if (link.dataset.tab === tab) {
+            link.setAttribute("aria-current", "page");
+            link.scrollIntoView({ block: "nearest", inline: "center", behavior: "instant" });
+        } else link.removeAttribute("aria-current");
     document.documentElement.dataset.tab = tab;
     document.title = `Barestub: ${TABS[tab] ?? tab}`;
 }

@@ -45,14 +45,17 @@ export function actor(step) {
 }
 
 const CHAPTERS = {
-    program: "the program",
-    CPU: "the CPU delivers",
-    stub: "the stub",
-    trap_entry: "trap_entry",
-    C: "C",
+    program: ["the program", "program"],
+    CPU: ["the CPU delivers", "CPU"],
+    stub: ["the stub", "stub"],
+    trap_entry: ["trap_entry", "entry"],
+    C: ["C", "C"],
 };
 
-/** @steps, where a null is a gap, in runs of one actor: where each begins, its length, its title. */
+/**
+ * @steps, where a null is a gap, in runs of one actor: where each begins, its length, its title and
+ * a short one.
+ */
 export function chapters(steps, actors = {}) {
     const runs = [];
     for (const [number, step] of steps.entries()) {
@@ -62,8 +65,12 @@ export function chapters(steps, actors = {}) {
     }
     let hasCalled = false;
     for (const run of runs) {
-        run.title = actors[run.who] ?? CHAPTERS[run.who] ?? run.who ?? "";
-        if (run.who === "trap_entry") run.title += hasCalled ? " restores" : " saves";
+        const own = actors[run.who] ?? run.who ?? "";
+        [run.title, run.short] = actors[run.who] ? [own, own] : (CHAPTERS[run.who] ?? [own, own]);
+        if (run.who === "trap_entry") {
+            run.short = hasCalled ? "restores" : "saves";
+            run.title += ` ${run.short}`;
+        }
         if (run.who === "C") hasCalled = true;
         if (run.who === "CPU") hasCalled = false;
     }

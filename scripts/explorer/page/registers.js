@@ -23,6 +23,7 @@ const GENERAL = [
     "r15",
 ];
 const OTHERS = ["rip", "cr2", "rflags", "cr3", "dr6", "gs base", "cs", "ss", "ds", "es", "fs", "gs"];
+const WIDE = ["rflags", "gs base"];
 const SELECTORS = ["cs", "ss", "ds", "es", "fs", "gs"];
 
 /** A panel; beside another recording, of what the last step has changed alone. */
@@ -48,7 +49,7 @@ export function registersPanel(isBeside) {
         const cell = el("dd");
         const row = el(
             "div",
-            { class: name === "rflags" ? "register wide" : "register" },
+            { class: WIDE.includes(name) ? "register wide" : "register" },
             el("dt", {}, name),
             cell,
         );

@@ -25,11 +25,13 @@ export function sourcePanel(recording, sources, patched) {
         el("div", { class: "panel-head" }, title, where),
         box,
     );
+    const listing = instructions(recording);
     let shown = null;
 
     const show = (key, texts, isC, marked = new Set()) => {
         if (shown === key) return;
         shown = key;
+        lines.classList.remove("unnumbered");
         lines.replaceChildren(...texts.map((text, i) => line(text, isC, marked.has(i + 1))));
     };
     const point = (number) => {
@@ -39,7 +41,9 @@ export function sourcePanel(recording, sources, patched) {
         if (!current) return;
         current.classList.add("current");
         current.setAttribute("aria-current", "step");
-        const top = current.offsetTop - box.clientHeight / 2 + current.offsetHeight / 2;
+        // No line is cut in half at the top.
+        const above = Math.floor((box.clientHeight / current.offsetHeight - 1) / 2);
+        const top = current.offsetTop - Math.max(0, above) * current.offsetHeight;
         box.scrollTo({
             top,
             behavior: hasMotion() && Math.abs(top - box.scrollTop) < 400 ? "smooth" : "instant",
@@ -63,11 +67,10 @@ export function sourcePanel(recording, sources, patched) {
         const text = own?.text ?? sources[file];
         where.textContent = file ? `${file}:${number}` : "none";
         if (text === undefined) {
-            show(
-                `none ${file}`,
-                [file ? `; ${file} is not in this page` : "; no source is known here"],
-                false,
-            );
+            where.textContent = `${file ? `${file} is not in this page` : "no source is known"}: the instructions`;
+            show("listing", listing.map(({ text, symbol }) => `${text.padEnd(40)}; ${symbol}`), false);
+            lines.classList.add("unnumbered");
+            point(listing.indexOf(code));
             return;
         }
         show(file, text.replace(/\n$/, "").split("\n"), /\.[ch]$/.test(file), new Set(own?.lines));
@@ -92,6 +95,12 @@ function line(text, isC, isMistake) {
 function commentOfAssembly(text) {
     const found = /^(?:[^;"']|"[^"]*"|'[^']*')*;/.exec(text);
     return found ? found[0].length - 1 : -1;
+}
+
+/** All that the recording executes, by address: what there is where no source is known. */
+function instructions(recording) {
+    const code = new Set(recording.steps.map((step) => step.code).filter(Boolean));
+    return [...code].sort((a, b) => (BigInt(`0x${a.rip}`) < BigInt(`0x${b.rip}`) ? -1 : 1));
 }
 
 /** What the CPU does, a line for each step. */

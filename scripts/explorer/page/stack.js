@@ -199,7 +199,14 @@ function keepInSight(scroll, row) {
     if (!row || scroll.scrollHeight <= scroll.clientHeight) return;
     const [top, bottom] = [row.offsetTop, row.offsetTop + row.offsetHeight];
     const margin = 3 * row.offsetHeight;
-    if (top - margin < scroll.scrollTop) scroll.scrollTop = top - margin;
+    const head = scroll.querySelector("thead").offsetHeight;
+    // No slot is cut in half by the head.
+    const scrollTo = (wanted) => {
+        const rows = [...scroll.querySelectorAll("tr")];
+        const first = rows.find((each) => each.offsetTop - head >= wanted);
+        scroll.scrollTop = first ? first.offsetTop - head : wanted;
+    };
+    if (top - head - margin < scroll.scrollTop) scrollTo(top - head - margin);
     else if (bottom + margin > scroll.scrollTop + scroll.clientHeight)
-        scroll.scrollTop = bottom + margin - scroll.clientHeight;
+        scrollTo(bottom + margin - scroll.clientHeight);
 }

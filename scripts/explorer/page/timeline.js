@@ -2,9 +2,8 @@
 
 import { el } from "./dom.js";
 import { DUTIES } from "./duties.js";
+import { isMistake } from "./findings.js";
 import { chapters, dutyOf, words } from "./recording.js";
-
-const NARROW = 0.045; // of the band: too little for a chapter's title
 
 /**
  * A band for each of @sides: lists of steps and gaps of one length, whose @actors have names of their
@@ -52,14 +51,23 @@ function band(steps, actors) {
                 style: `flex-grow: ${run.length}`,
                 title: run.title,
             },
-            run.length / steps.length > NARROW ? el("span", {}, run.title) : "",
+            el("span", { class: "long" }, run.title),
+            el("span", { class: "short" }, run.short),
         ),
     );
     const found = [...steps.keys()].filter((k) => steps[k]?.finding);
     const marks = found.map((k) =>
-        el("span", { class: "found-mark", style: `left: ${((k + 0.5) / steps.length) * 100}%` }),
+        el("span", {
+            class: "found-mark",
+            "data-severity": worst(steps[k].finding),
+            style: `left: ${((k + 0.5) / steps.length) * 100}%`,
+        }),
     );
     return el("div", { class: "band" }, runs, marks);
+}
+
+function worst(findings) {
+    return (findings.find(isMistake) ?? findings[0]).severity;
 }
 
 function dutyBand(steps) {

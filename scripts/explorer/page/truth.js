@@ -53,7 +53,7 @@ export async function truthTab(route, entries) {
             state.what,
             set("what"),
         ),
-        choice("truth-who", "on", [["any", "any machine"], ...machines], state.who, set("who")),
+        choice("truth-who", "On", [["any", "any machine"], ...machines], state.who, set("who")),
     );
     refresh();
     return [

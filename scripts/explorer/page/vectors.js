@@ -19,9 +19,9 @@ export async function vectorsTab(route, entries) {
         const played = entries.filter(
             (entry) => entry.group === "fault" && entry.vector === vector.number && !entry.problem,
         );
-        const link = played.length
-            ? el("a", { href: trapAddress(played[0].name) }, played[0].name)
-            : "";
+        const plain = played.find(({ name }) => name.startsWith(`${vector.mnemonic.toLowerCase()}-`));
+        const { name } = plain ?? played[0] ?? {};
+        const link = name ? el("a", { href: trapAddress(name) }, name) : "";
         const more = played.length > 1 ? ` and ${played.length - 1} more` : "";
         return [
             [String(vector.number)],
