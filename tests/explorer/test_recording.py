@@ -12,7 +12,7 @@ import pytest
 
 import catalogue
 from conftest import BUILD, ROOT, stopped_at_prompt
-from explorer import broken, compilers, log
+from explorer import broken, compilers, log, progress
 from explorer.keep import STUBS, Shelf
 from explorer.machine import Machine, Raised
 from explorer.memory import Memory
@@ -239,6 +239,27 @@ def test_a_recording_is_the_same_each_time(shelf: Shelf, tmp_path: Path) -> None
     again.record(names)
     for name in names:
         assert again.file(name).read_bytes() == shelf.file(name).read_bytes(), name
+
+
+def test_how_far_it_is_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On one line of a terminal; elsewhere now and then."""
+    told = progress.Progress(3)
+    monkeypatch.setattr(progress, "INTERVAL", 0)
+    for name in ("one", "two", "one"):
+        told.begin(name)
+    due = "barestub: recording {} of 3: {}"
+    assert capsys.readouterr().err.splitlines() == [due.format(1, "one"), due.format(2, "two")]
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    told.begin("three")
+    told.end()
+    assert capsys.readouterr().err.split("\r") == ["", due.format(3, "three").ljust(79), " " * 79, ""]
+    told.begin("again")
+    monkeypatch.setattr(progress, "INTERVAL", 100)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: False)
+    told.begin("soon")
+    assert "soon" not in capsys.readouterr().err
 
 
 # Two of them survive no interrupt at all; with the first, all below the code lies a slot too low.
