@@ -221,19 +221,15 @@ static bool is_secret(uint64_t value)
     return false;
 }
 
-/// Whether half of @value was in a register of @program, or comes by an addition to one or to RIP
-/// of what is in its code, as LEA makes it.
+/// Whether @program had half of @value in a register, or may have made it of a number in its code.
+/// The highest byte of that is the same, or one less: an addition carries.
 static bool was_given(const struct program *program, uint64_t value)
 {
-    bool is_given = holds(&program->start, sizeof(program->start), (uint32_t)value);
-    for (size_t i = 0; i + sizeof(uint32_t) <= program->size && !is_given; i++) {
-        uint32_t displacement;
-        memcpy(&displacement, program->code + i, sizeof(displacement));
-        const uint32_t base = (uint32_t)value - displacement;
-        is_given = base - HOSTILE_CODE <= PAGE_SIZE ||
-                   holds(&program->start, sizeof(program->start), base);
-    }
-    return is_given;
+    const uint8_t highest = (uint8_t)(value >> 24);
+    for (size_t i = sizeof(uint32_t) - 1; i < program->size; i++)
+        if (program->code[i] == highest || program->code[i] == (uint8_t)(highest - 1))
+            return true;
+    return holds(&program->start, sizeof(program->start), (uint32_t)value);
 }
 
 /// The first address of the kernel in @words that @program has not been given.

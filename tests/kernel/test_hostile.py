@@ -230,6 +230,23 @@ def test_mov_ss_of_a_watched_word_is_a_trap(machine: Qemu) -> None:
     assert watched > not_watched > 0
 
 
+def test_a_breakpoint_on_the_code_is_a_trap(machine: Qemu) -> None:
+    """Of those that have one, beside those that are single-stepped: twelve NOPs and INT3. RF hides
+    it on the first NOP."""
+    answer = Answer(machine.ask(f"hostile 300 {SEED} 0 {'90' * 12}cc"))
+    broken, stepped = (answer.kinds[name].programs for name in ("DR1 on its code", "RFLAGS.TF"))
+    assert answer.counts["DB"] > stepped + broken * 3 // 4
+
+
+def test_an_address_that_a_program_makes_is_no_leak(machine: Qemu) -> None:
+    """lea rax, [rip + what is missing to the pool]; int3"""
+    behind = CONSTANTS["HOSTILE_CODE"] + PAGE_SIZE - 1
+    missing = (CONSTANTS["POOL_BASE"] - behind & 0xFFFFFFFF).to_bytes(4, "little").hex()
+    answer = machine.ask(f"hostile 1 {SEED} {unknowing(machine)} 488d05{missing}cc")
+    assert f"\nRAX={CONSTANTS['POOL_BASE']:x} " in answer
+    assert " findings=0\n" in answer
+
+
 def test_a_late_debug_exception_is_survived(machine: Qemu) -> None:
     """Neither emulator holds the #DB of a watched MOV SS back until INT n is in ring 0. But TCG
     brings that of a watched write there, if the instruction goes on to fault: xor ebp, ebp; mov
