@@ -68,7 +68,11 @@ SECOND_MODEL = ["machines/test_bochs.py", "-k", "cp- or inject-ve"]
 
 # Those that look at one source more than at all others.
 NEAREST = {
-    "kernel/trap/trap.c": ["kernel/test_taken_traps.py", "kernel/test_tables.py"],
+    "kernel/trap/trap.c": [
+        "kernel/test_taken_traps.py",
+        "kernel/test_tables.py",
+        "kernel/test_last_word.py::test_no_fixup_from_behind_the_table",
+    ],
     "kernel/trap/idt.c": ["kernel/test_tables.py"],
     "kernel/trap/gdt.c": ["kernel/test_tables.py"],
     "kernel/trap/stacks.c": ["kernel/test_stacks.py"],
