@@ -39,9 +39,9 @@ struct expectation {
 #define RECORD_FIELD(record, field, offset, size)                                                  \
     _Static_assert(offsetof(struct record, field) == (offset) &&                                   \
                        sizeof(((struct record *)0)->field) == (size),                              \
-                   "tests/faults/fault.inc writes " #field " there");
+                   "tests/faults/records.inc writes " #field " there");
 #define RECORD_SIZE(record, size)                                                                  \
-    _Static_assert(sizeof(struct record) == (size), "tests/faults/fault.inc writes so much");
+    _Static_assert(sizeof(struct record) == (size), "tests/faults/records.inc writes so much");
 
 #define NOTE(text)
 #define FIELD(record, field, offset, size) RECORD_FIELD(record, field, offset, size)
