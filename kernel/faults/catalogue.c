@@ -30,13 +30,25 @@ const struct fault *fault_find(const char *name)
     return NULL;
 }
 
-/// An entry's expectations lie one behind the other, as its file has them.
+/// The first expectation of @fault or of an entry behind it. The linker takes entries and
+/// expectations in the same order.
+static const struct expectation *expectations_from(const struct fault *fault)
+{
+    const struct expectation *low = expectations_start, *high = expectations_end;
+    while (low < high) {
+        const struct expectation *middle = low + (high - low) / 2;
+        if (middle->fault < fault)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 const struct expectation *fault_expectation(const struct fault *fault,
                                             const struct expectation *after)
 {
-    const struct expectation *next = after ? after + 1 : expectations_start;
-    while (!after && next < expectations_end && next->fault != fault)
-        next++;
+    const struct expectation *next = after ? after + 1 : expectations_from(fault);
     return next < expectations_end && next->fault == fault ? next : NULL;
 }
 
