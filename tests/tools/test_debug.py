@@ -106,10 +106,16 @@ def test_a_breakpoint_in_a_stub_is_shown_once(debug: Debug) -> None:
 
 
 def test_without_a_fault_it_stops_in_kmain(debug: Debug) -> None:
-    text = debug("frame-picture\ntraps\n").stdout
+    done = debug("frame-picture\ntraps\nstep-stub 300\nstep-stub bp-int\nstep-stub\nwalk pf\n")
+    text, told = done.stdout, " ".join(done.stderr.split())
     assert re.search(r"^kmain \(\) at kernel/kmain.c:\d+$", text, re.MULTILINE)
     assert "No trap is in progress here." in text
     assert "No trap has been taken yet." in text
+    assert "takes a vector, 0 to 255 or by name such as PF, or a fault such as bp-int3" in told
+    assert "not 300." in told and "not nothing." in told
+    assert "not bp-int. Did you mean bp-int3, " in told
+    assert 'There is no fault "pf". Did you mean pf-' in told
+    assert not [line for line in done.stderr.splitlines() if len(line) > 80]
 
 
 # An `int 13` from ring 0: the stub of #GP, without a code. Steps, and the slots below rip then.

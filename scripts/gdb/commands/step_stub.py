@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 import gdb
-from manuals import title, vector_of
+from manuals import VECTORS, title, vector_of
+from names import did_you_mean, fold
 
 from .. import execution
 from ..command import Command, say
@@ -55,7 +58,7 @@ class StepStub(Command):
 
     def run(self, argument: str) -> None:
         if not argument:
-            raise gdb.GdbError("step-stub takes a vector or a fault, see `help step-stub`.")
+            self._refuse("nothing")
         repeats = self.session is not None and self.session.argument == argument
         if repeats and trap.on_path(gdb.newest_frame()):
             self._step()
@@ -65,8 +68,16 @@ class StepStub(Command):
     def candidates(self) -> list[str]:
         return list(catalogue.entries())
 
+    def _refuse(self, argument: str) -> NoReturn:
+        known = [*catalogue.entries(), *(vector.mnemonic for vector in VECTORS.values())]
+        takes = "a vector, 0 to 255 or by name such as PF, or a fault such as bp-int3"
+        told = f"step-stub takes {takes}, not {argument}.{did_you_mean(argument, known)}"
+        raise gdb.GdbError(fold(told))
+
     def _start(self, argument: str) -> None:
         vector = vector_of(argument)
+        if vector is None and argument not in catalogue.entries():
+            self._refuse(argument)
         if vector is None:
             fault = catalogue.find(argument)
             raise_fault.start(fault)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import gdb
 from manuals import VECTORS, short
+from names import fold, unknown
 
 from . import symbols
 
@@ -83,8 +84,7 @@ def find(name: str) -> Fault:
         return entries()[name]
     if not name:
         raise gdb.GdbError("Which fault? The Tab key lists them.")
-    near = [other for other in entries() if name in other] or ["the Tab key lists them"]
-    raise gdb.GdbError(f'There is no fault "{name}": {", ".join(near)}.')
+    raise gdb.GdbError(fold(unknown("fault", name, entries(), "The Tab key lists them.")))
 
 
 def _contains(fault: Fault, address: int) -> bool:
