@@ -57,6 +57,7 @@ static void run_command_line(void)
 {
     static char run[COMMAND_LINE_SIZE];
     if (bootinfo.is_command_line_cut) {
+        command_begin("the kernel's command line");
         print("The kernel's command line is longer than the %u characters that fit.\n"
               "Nothing of it was run.\n",
               COMMAND_LINE_SIZE - 1);

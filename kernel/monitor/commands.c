@@ -6,6 +6,7 @@
 
 #include "devices/power.h"
 #include "lib/print.h"
+#include "lib/string.h"
 #include "monitor/cpu_commands.h"
 #include "monitor/fault_commands.h"
 #include "monitor/hostile_command.h"
@@ -24,17 +25,48 @@
 #define STATUS_PASSED 0x10
 #define STATUS_FAILED 0x11
 
-static bool any_failed;
+#define COMMAND_SHOWN 40 // characters of a command that has failed
+
+static char running[COMMAND_SHOWN + 1];
+static bool running_failed;
+
+static struct {
+    unsigned count;
+    char first[COMMAND_SHOWN + 1];
+} failures;
+
+void command_begin(const char *text)
+{
+    while (*text == ' ')
+        text++;
+    print_to(running, sizeof(running), "%s", text);
+    running_failed = false;
+}
 
 void command_failed(void)
 {
-    any_failed = true;
+    if (running_failed)
+        return;
+    running_failed = true;
+    if (failures.count++ == 0)
+        memcpy(failures.first, running, sizeof(running));
 }
 
 void command_tell_failed(void)
 {
-    if (any_failed)
-        print("A command has failed.\n");
+    if (failures.count == 1)
+        print("A command has failed: %s\n", failures.first);
+    else if (failures.count > 1)
+        print("%u commands have failed, the first: %s\n", failures.count, failures.first);
+}
+
+void command_refuse(const char *takes, const char *argument)
+{
+    if (argument[0])
+        print("%s, got \"%s\".\n", takes, argument);
+    else
+        print("%s: which?\n", takes);
+    command_failed();
 }
 
 static void help(char *argument)
@@ -84,8 +116,7 @@ static void gate(char *argument)
 {
     unsigned vector;
     if (!parse_number(argument, VECTOR_COUNT, &vector)) {
-        print("`gate` takes a vector from 0 to 255, got \"%s\".\n", argument);
-        command_failed();
+        command_refuse("`gate` takes a vector from 0 to 255", argument);
         return;
     }
     const struct gate *gate = idt_gate(vector);
@@ -145,7 +176,7 @@ static void poweroff(char *argument)
 {
     (void)argument;
     command_tell_failed();
-    power_off(any_failed ? STATUS_FAILED : STATUS_PASSED);
+    power_off(failures.count > 0 ? STATUS_FAILED : STATUS_PASSED);
 }
 
 const struct command commands[] = {

@@ -30,6 +30,10 @@ struct cpu *cpu_cut(char *argument)
     char *text = end + 2;
     while (*text == ' ')
         text++;
+    if (text[0] == '\0') {
+        command_refuse("`on` takes the number of a CPU", text);
+        return NULL;
+    }
     if (!parse_number(text, cpu_count, &number)) {
         print("There is no CPU \"%s\". `cpus` lists those that run, %u in all.\n", text, cpu_count);
         if (cpu_count == 1)

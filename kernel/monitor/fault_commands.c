@@ -15,6 +15,7 @@
 #include "lib/string.h"
 #include "monitor/commands.h"
 #include "monitor/cpu_commands.h"
+#include "monitor/folded.h"
 #include "monitor/pager.h"
 #include "monitor/suggest.h"
 #include "report/describe.h"
@@ -23,18 +24,26 @@
 #include "report/symbols.h"
 #include "trap/vectors.h"
 
+#define DETAIL 12 // columns in front of what stands below a word such as "verdict"
+
+static bool is_several(const char *words)
+{
+    while (*words && *words != ' ')
+        words++;
+    return *words == ' ';
+}
+
 const struct fault *fault_need(const char *name)
 {
     const struct fault *fault = fault_find(name);
     if (fault)
         return fault;
     if (name[0] == '\0')
-        print("Which fault?");
+        print("Which fault? `list` shows what there is.\n");
+    else if (is_several(name))
+        print("The name of one fault is wanted, perhaps with `on N`, not \"%s\".\n", name);
     else
-        print("There is no fault \"%s\".", name);
-    if (name[0])
-        suggest(name, fault_name);
-    print(" `list` shows what there is.\n");
+        suggest("fault", name, fault_name, "`list` shows what there is.");
     command_failed();
     return NULL;
 }
@@ -105,47 +114,29 @@ static void print_seen(const struct record *seen)
     }
 }
 
-/// Print @text under the verdict, in as many lines of 80 columns as it takes.
-static void print_folded(const char *text)
-{
-    const size_t width = 80 - 12;
-    while (*text) {
-        size_t length = strlen(text);
-        for (size_t i = length > width ? width : 0; i > 0 && length > width; i--)
-            if (text[i] == ' ')
-                length = i;
-        print("            %.*s\n", (int)length, text);
-        text += length;
-        text += *text == ' ';
-    }
-}
-
 /// Why this machine, or another version of it, is known to show it otherwise.
 static void print_deviation(const struct outcome *outcome)
 {
-    char text[200];
+    char text[200 + DETAIL];
     print_to(text, sizeof(text),
-             outcome->verdict == PASS ? "unlike other versions of %s: %s" : "%s: %s",
+             outcome->verdict == PASS ? "            unlike other versions of %s: %s"
+                                      : "            %s: %s",
              emulator_name(), outcome->deviation->reason);
-    print_folded(text);
+    folded_print(text, DETAIL);
 }
 
 static void print_verdict(const struct outcome *outcome)
 {
-    switch (outcome->verdict) {
-    case PASS:
-        print("  verdict   as the architecture says\n");
-        break;
-    case FAIL:
-        print("  verdict   WRONG: %s\n", outcome->reason);
-        break;
-    case KNOWN:
-        print("  verdict   known to differ: %s\n", outcome->reason);
-        break;
-    case SKIP:
-        print("  verdict   not run: %s\n", outcome->reason);
-        break;
-    }
+    static const char *const words[] = {
+        [PASS] = "as the architecture says",
+        [FAIL] = "WRONG: ",
+        [KNOWN] = "known to differ: ",
+        [SKIP] = "not run: ",
+    };
+    char text[sizeof("  verdict   known to differ: ") + sizeof(outcome->reason)];
+    print_to(text, sizeof(text), "  verdict   %s%s", words[outcome->verdict],
+             outcome->verdict == PASS ? "" : outcome->reason);
+    folded_print(text, DETAIL);
 }
 
 static size_t kept_traps(const struct outcome *outcome)
@@ -256,11 +247,13 @@ static const struct record *need_trap(void)
 static const struct record *need_numbered_trap(const char *text)
 {
     unsigned number;
-    const struct record *record = NULL;
-    if (parse_number(text, TRAPS_LIMIT + 1, &number))
-        record = fault_trap(number);
+    if (!parse_number(text, UINT32_MAX, &number)) {
+        command_refuse("`frame` takes the number of a trap, from 1", text);
+        return NULL;
+    }
+    const struct record *record = fault_trap(number);
     if (record == NULL) {
-        print("The last fault had no trap number \"%s\".\n", text);
+        print("No trap number %u of the last fault is kept.\n", number);
         command_failed();
     }
     return record;
@@ -297,8 +290,7 @@ void command_check(char *argument)
     if (cpu == NULL)
         return;
     if (argument[0]) {
-        print("`check` takes nothing but `on N`, got \"%s\".\n", argument);
-        command_failed();
+        command_refuse("`check` takes nothing but `on N`", argument);
         return;
     }
     print("KTAP version 1\n1..%lu\n", (size_t)(fault_end() - fault_first()));
@@ -342,13 +334,14 @@ void command_panic(char *argument)
     const struct fault *fault = fault_need(argument);
     if (fault == NULL)
         return;
-    char reason[80];
+    char reason[80], text[96];
     if (fault_can_run(cpu, fault, RISK_NOTHING, reason, sizeof(reason))) {
         fault_print_head(fault);
         fault_run_unhandled_on(cpu, fault);
         print("No trap came.\n");
     } else {
-        print("Not here: %s.\n", reason);
+        print_to(text, sizeof(text), "Not here: %s.", reason);
+        folded_print(text, 0);
         print_where(fault);
     }
     command_failed();

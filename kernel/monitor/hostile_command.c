@@ -115,9 +115,11 @@ void command_hostile(char *argument)
 {
     struct request request;
     if (!parse(argument, &request)) {
-        print("`hostile` takes a number of programs, a seed, and the first one's number:\n"
-              "`hostile 1000`, `hostile 1000 7`, `hostile 1 7 42`. Then their code, or ~ and\n"
-              "what is to be mutated: `hostile 1 7 42 0f0b`, `hostile 1000 7 42 ~0f0b`.\n");
+        print("`hostile` takes a number of programs, a seed, and the first one's number, all\n"
+              "below %u: `hostile 1000`, `hostile 1000 7`, `hostile 1 7 42`. Then\n"
+              "their code, or ~ and what is to be mutated: `hostile 1 7 42 0f0b`,\n"
+              "`hostile 1000 7 42 ~0f0b`.\n",
+              NUMBER_LIMIT);
         command_failed();
         return;
     }

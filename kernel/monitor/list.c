@@ -11,6 +11,8 @@
 #include "monitor/pager.h"
 
 #define GROUP_COLUMNS 5
+#define NAME_COLUMNS  25
+#define COLUMNS       80
 
 /// The length of the first word of @name: all entries with the same one are a group.
 static size_t group_length(const char *name)
@@ -98,6 +100,20 @@ static bool fits(const struct fault *fault, const char *words)
     return true;
 }
 
+/// In one row; in two, if a person's own entry has a long name. Returns false if the person at the
+/// terminal has had enough.
+static bool list_fault(const struct fault *fault, bool is_here)
+{
+    size_t length = strlen(fault->name);
+    size_t width = length > NAME_COLUMNS ? length : NAME_COLUMNS;
+    bool is_wide = width + strlen("* ") + strlen(" ring 0  ") + strlen(fault->summary) > COLUMNS;
+    if (!pager_room(is_wide ? 2 : 1))
+        return false;
+    print("%c %-*s ring %u  %s%s\n", is_here ? ' ' : '*', NAME_COLUMNS, fault->name, fault->ring,
+          is_wide ? "\n      " : "", fault->summary);
+    return true;
+}
+
 void command_list(char *words)
 {
     bool any = false, any_elsewhere = false;
@@ -108,13 +124,11 @@ void command_list(char *words)
     for (const struct fault *fault = fault_first(); fault < fault_end(); fault++) {
         if (!fits(fault, words))
             continue;
-        if (!pager_room(1))
-            return;
         bool is_here = fault_is_seen_here(fault);
         any = true;
         any_elsewhere |= !is_here;
-        print("%c %-24s ring %u  %s\n", is_here ? ' ' : '*', fault->name, fault->ring,
-              fault->summary);
+        if (!list_fault(fault, is_here))
+            return;
     }
     if (!any) {
         print("No fault fits \"%s\". `list` tells the words that there are.\n", words);

@@ -34,15 +34,14 @@ static void strip_end(char *text)
 
 static void run_command(char *text)
 {
+    command_begin(text);
     const char *name = cut_word(&text);
     strip_end(text);
     if (name[0] == '\0')
         return;
     const struct command *command = find_command(name);
     if (command == NULL) {
-        print("There is no command \"%s\".", name);
-        suggest(name, command_name);
-        print(" `help` lists them all.\n");
+        suggest("command", name, command_name, "`help` lists them all.");
         command_failed();
     } else if (command->takes == TAKES_NOTHING && text[0]) {
         print("`%s` takes no argument, got \"%s\".\n", name, text);
@@ -95,6 +94,7 @@ void monitor(void)
         enum line_end end = line_read("barestub> ", line, complete);
         pager_start(end == LINE_TYPED);
         if (end == LINE_LOST) {
+            command_begin("a line that is too long");
             print("This line is longer than the %u characters that fit. Nothing of it was run.\n",
                   LINE_SIZE - 1);
             command_failed();

@@ -38,8 +38,9 @@ void command_storm(char *argument)
     struct storm_length length;
     unsigned seed;
     if (!parse(argument, &length, &seed)) {
-        print("`storm` takes a number of seconds, or of traps, and a seed:\n"
-              "`storm 10`, `storm 1000000 traps`, `storm 10 7`.\n");
+        print("`storm` takes a number of seconds, or of traps, and a seed, below %u:\n"
+              "`storm 10`, `storm 1000000 traps`, `storm 10 7`.\n",
+              UINT32_MAX);
         command_failed();
         return;
     }

@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
-/// Print " Did you mean a, b?" with those of the @name_at names that are close to @word, if any.
-/// @name_at gives the name of an index, or null behind the last.
-void suggest(const char *word, const char *(*name_at)(size_t index));
+/// Say that there is no @kind called @word, which of the @name_at names are close to it, and what
+/// @lists them all. @name_at gives the name of an index, or null behind the last.
+void suggest(const char *kind, const char *word, const char *(*name_at)(size_t index),
+             const char *lists);

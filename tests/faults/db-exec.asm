@@ -16,13 +16,13 @@ routine .pass
 fault   0, "db-exec", "an instruction breakpoint, passed with RF"
         exec    0
 
-fault   0, "db-exec-dr1", "the same by DR1"
+fault   0, "db-exec-dr1", "an instruction breakpoint in DR1"
         exec    1
 
-fault   0, "db-exec-dr2", "the same by DR2"
+fault   0, "db-exec-dr2", "an instruction breakpoint in DR2"
         exec    2
 
-fault   0, "db-exec-dr3", "the same by DR3"
+fault   0, "db-exec-dr3", "an instruction breakpoint in DR3"
         exec    3
 
 ; Without RF the handler returns to the breakpoint, which fires again.

@@ -22,7 +22,7 @@ fault   0, "db-movss-watch", "MOV SS of a watched word: #DB waits"
 .next:  done
 expect  DB, .next, dr6 DR6_B0
 
-fault   0, "db-movss-watch-int", "the same, then INT n: #DB in its handler"
+fault   0, "db-movss-watch-int", "a watched MOV SS, INT n: #DB in its handler"
         watch_ss
         int     OWN_VECTOR
 .next:  done
@@ -30,7 +30,7 @@ expect  DB, isr_96, dr6 DR6_B0
 expect  OWN_VECTOR, .next
 
 ; The store is watched, too.
-fault   3, "db-user-movss-watch-int3", "the same in ring 3: #DB comes in ring 0", prepare .set
+fault   3, "db-user-movss-watch-int3", "a watched MOV SS, INT3: #DB comes in ring 0", prepare .set
         mov     ebx, PAGE_USER
         mov     [rbx], ss
 .stored:

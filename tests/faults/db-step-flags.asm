@@ -31,7 +31,7 @@ routine .stop
 fault   0, "db-step-iret", "single step from the target of an IRETQ on"
         step_by_iretq SELECTOR_KERNEL_CODE, SELECTOR_KERNEL_DATA
 
-fault   3, "db-user-step-iret", "the same in ring 3"
+fault   3, "db-user-step-iret", "single step from IRETQ's target on, ring 3"
         step_by_iretq SELECTOR_USER_CODE, SELECTOR_USER_DATA
 
 ; POPFQ was itself stepped, but what it has pushed is without TF, and nothing more is stepped.
@@ -47,7 +47,7 @@ expect  DB, .next, dr6 DR6_BS, rflags_clear RFLAGS_TF
 fault   0, "db-step-popf", "single step of the POPFQ that ends it"
         step_popf
 
-fault   3, "db-user-step-popf", "the same in ring 3"
+fault   3, "db-user-step-popf", "single step of the POPFQ ending it, ring 3"
         step_popf
 
 fault   0, "db-exec-iret", "an instruction breakpoint at IRETQ's target"
@@ -81,8 +81,8 @@ routine .pass
         ret
 %endmacro
 
-fault   0, "db-exec-iret-rf", "the same with RF popped: it hides it", prepare .set
+fault   0, "db-exec-iret-rf", "IRETQ pops RF: no breakpoint at its target", prepare .set
         hidden_by_rf SELECTOR_KERNEL_CODE, SELECTOR_KERNEL_DATA
 
-fault   3, "db-user-exec-iret-rf", "the same in ring 3", prepare .set
+fault   3, "db-user-exec-iret-rf", "IRETQ to ring 3 pops RF: no breakpoint there", prepare .set
         hidden_by_rf SELECTOR_USER_CODE, SELECTOR_USER_DATA

@@ -55,7 +55,7 @@ routine .stop
 fault   0, "db-step-movss", "single step: no trap behind MOV SS"
         step_movss
 
-fault   3, "db-user-step-movss", "the same in ring 3"
+fault   3, "db-user-step-movss", "single step: no trap behind MOV SS, ring 3"
         step_movss
 
 ; STI holds interrupts back for an instruction, and no step. SDM vol. 3, 6.8.3.

@@ -40,7 +40,7 @@ fault   0, "flags-kernel", "RFLAGS across a trap; DF and AC clear in C", needs S
 expect  BP, .next, rflags_set KEPT, repair .tell
 tell_rflags
 
-fault   3, "flags-user", "the same for ring 3 with IOPL 3", needs SMAP, io_privilege
+fault   3, "flags-user", "RFLAGS across a trap of ring 3 with IOPL 3", needs SMAP, io_privilege
         set_rflags KEPT
         int3
 .next:  still_has KEPT | RFLAGS_IOPL
@@ -72,7 +72,7 @@ tell_rflags
 fault   0, "flags-nt", "RFLAGS.NT across a trap; it is clear in C"
         nested_task
 
-fault   3, "flags-user-nt", "the same for ring 3"
+fault   3, "flags-user-nt", "RFLAGS.NT across a trap of ring 3"
         nested_task
 
 ; RF: a fault saves it as 1, so that the instruction, when it runs again, is not stopped at once by

@@ -51,7 +51,7 @@ fault   0, "irq-sti-int", "STI; INT n: the interrupt comes behind it"
 expect  OWN_VECTOR + 16, .here
 expect  OWN_VECTOR, .here
 
-fault   0, "irq-popf", "POPF that sets IF: it comes at once"
+fault   0, "irq-popf", "POPF sets IF: a pending interrupt comes"
         ipi     OWN_VECTOR
         pushfq
         or      qword [rsp], RFLAGS_IF
@@ -61,7 +61,7 @@ fault   0, "irq-popf", "POPF that sets IF: it comes at once"
         done
 expect  OWN_VECTOR, .here
 
-fault   0, "irq-iret", "IRETQ that sets IF: it comes at the target"
+fault   0, "irq-iret", "IRETQ sets IF: an interrupt at the target"
         ipi     OWN_VECTOR
         mov     rbx, rsp
         push    SELECTOR_KERNEL_DATA

@@ -92,7 +92,7 @@ fault   0, "xm-divss", "DIVSS by zero with MXCSR.ZM clear"
 fault   3, "xm-user-divss", "DIVSS by zero with MXCSR.ZM clear, in ring 3"
         sse_error XM
 
-fault   0, "ud-divss", "the same without CR4.OSXMMEXCPT"
+fault   0, "ud-divss", "DIVSS by zero without CR4.OSXMMEXCPT"
         mov     rax, cr4
         and     rax, ~CR4_OSXMMEXCPT
         mov     cr4, rax

@@ -61,7 +61,7 @@ expect  PF, START, code PF_I, cr2 PAGE_SUPERVISOR_CODE + PAGE_SIZE, then .next
 
 %assign USER_START PAGE_USER_CODE + PAGE_SIZE - 2
 
-fault   3, "pf-user-cross-fetch", "the same in ring 3", prepare .write
+fault   3, "pf-user-cross-fetch", "an instruction across a page's end, ring 3", prepare .write
         mov     eax, USER_START
         jmp     rax
 .next:  done

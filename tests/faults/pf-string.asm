@@ -40,23 +40,23 @@ expect  PF, .here, code %4, cr2 %5, rcx 4, rsi %2 + 4, rdi %3 + 4, rflags_clear 
 fault   0, "pf-movsb-write-up", "REP MOVSB that runs out of a page"
         write_up PAGE_SUPERVISOR, 0
 
-fault   0, "pf-movsb-write-down", "the same with DF set"
+fault   0, "pf-movsb-write-down", "REP MOVSB that runs out of a page, DF set"
         write_down PAGE_SUPERVISOR, 0
 
 fault   0, "pf-movsb-read-up", "REP MOVSB whose source runs out of a page"
         read_up PAGE_SUPERVISOR, 0
 
-fault   0, "pf-movsb-read-down", "the same with DF set"
+fault   0, "pf-movsb-read-down", "REP MOVSB, source runs out of a page, DF set"
         read_down PAGE_SUPERVISOR, 0
 
 fault   3, "pf-user-movsb-write-up", "REP MOVSB that runs out of a page in ring 3"
         write_up PAGE_USER, PF_U
 
-fault   3, "pf-user-movsb-write-down", "the same with DF set"
+fault   3, "pf-user-movsb-write-down", "REP MOVSB out of a page in ring 3, DF set"
         write_down PAGE_USER, PF_U
 
-fault   3, "pf-user-movsb-read-up", "its source runs out of a page in ring 3"
+fault   3, "pf-user-movsb-read-up", "REP MOVSB, source out of a page in ring 3"
         read_up PAGE_USER, PF_U
 
-fault   3, "pf-user-movsb-read-down", "the same with DF set"
+fault   3, "pf-user-movsb-read-down", "REP MOVSB, source out of a page, ring 3, DF"
         read_down PAGE_USER, PF_U

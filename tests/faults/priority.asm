@@ -31,7 +31,7 @@ fault   0, "irq-before-ud", "an interrupt comes before UD2"
 expect  OWN_VECTOR, .here
 expect  UD, .here, then .next
 
-fault   0, "irq-before-exec", "an interrupt before an instruction breakpoint"
+fault   0, "irq-before-exec", "an interrupt, then an instruction breakpoint"
         breakpoint 0, .here, EXECUTE, 1
         ipi     OWN_VECTOR
         sti

@@ -13,13 +13,13 @@ expect  %1, .here, code %3, then .next
 fault   0, "gp-ds-beyond", "MOV DS beyond the limit of the GDT"
         load    GP, SELECTOR_BEYOND, SELECTOR_BEYOND, mov ds, eax
 
-fault   3, "gp-user-ds-beyond", "the same in ring 3: no RPL in the code"
+fault   3, "gp-user-ds-beyond", "MOV DS beyond the GDT: no RPL in the code"
         load    GP, SELECTOR_BEYOND + 3, SELECTOR_BEYOND, mov ds, eax
 
 fault   0, "gp-ds-ldt", "MOV DS out of an LDT that is not there"
         load    GP, 8 | ERROR_TI, 8 | ERROR_TI, mov ds, eax
 
-fault   3, "gp-user-ds-ldt", "the same in ring 3"
+fault   3, "gp-user-ds-ldt", "MOV DS out of an LDT not there, in ring 3"
         load    GP, 8 | ERROR_TI | 3, 8 | ERROR_TI, mov ds, eax
 
 fault   0, "gp-ds-system", "MOV DS with the descriptor of the TSS"

@@ -130,7 +130,7 @@ def test_a_fault_on_a_cpu_of_choice(cpus: Qemu) -> None:
         assert rsp - number * SIZE in KERNEL_STACK
 
 
-@pytest.mark.parametrize("word", [str(CPUS), "x", ""])
+@pytest.mark.parametrize("word", [str(CPUS), "x"])
 def test_a_cpu_that_is_not_there(word: str, cpus: Qemu) -> None:
     told = cpus.ask(f"raise ud-ud2 on {word}")
     assert "There is no CPU" in told and "`cpus` lists" in told

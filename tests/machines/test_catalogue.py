@@ -62,7 +62,7 @@ def test_a_good_file_is_assembled(tmp_path: Path) -> None:
         (('"x-1"', '"X-1"'), 2, 'the name "X-1" has a character that is not a lower-case letter'),
         (('"x-1"', '"x_1"'), 2, 'the name "x_1" has a character that is not'),
         (("fault   3", "fault   2"), 2, "the ring is 0 or 3, not 2"),
-        (("a summary", "s" * 46), 2, "has more than 45 characters"),
+        (("a summary", "s" * 45), 2, "has more than 44 characters"),
         (('summary"', 'summary", fatl'), 2, "fault has no option fatl"),
         (('summary"', 'summary", needs SMPA'), 2, "has no feature SMPA"),
         (("then", "thn"), 5, "expect has no option thn .next"),

@@ -111,12 +111,13 @@ def test_the_end_of_a_script_switches_off(iso: str) -> None:
     assert "poweroff" in done.stdout
 
 
-@pytest.mark.parametrize("behind", ["", "reboot\npoweroff\n", "raise triple-fault\n"])
+@pytest.mark.parametrize("behind", ["", "gate\nreboot\npoweroff\n", "raise triple-fault\n"])
 def test_a_failed_command_fails_the_run(iso: str, behind: str) -> None:
     """Also where the machine is reset behind it: the kernel then has forgotten the failure."""
     done = run(iso, "raise no-such-fault\n" + behind)
     assert done.returncode == 1
-    assert "failed" in done.stderr
+    first = "2 commands have failed, the first: " if "gate" in behind else ""
+    assert done.stderr == f"barestub: this failed:\n  {first}raise no-such-fault\n"
 
 
 def test_output_that_nobody_reads_ends_it(iso: str) -> None:
