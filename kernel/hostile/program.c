@@ -142,7 +142,15 @@ static void pick_registers(struct program *program, struct random *random)
     start->rsp = random_bool(random) ? USER_STACK_HIGH - 128 : pick_value(random);
 }
 
-/// What it finds. An emulator without CET leaves out what needs it.
+/// Be no longer of what this CPU has not: of one number the programs are the same on all.
+static void leave_out(struct program *program)
+{
+    if (!cpu_has(FEATURE_CET_SS))
+        program->kinds &= ~(1u << KIND_SHADOW_STACK);
+    if (!cpu_has(FEATURE_CET_IBT))
+        program->kinds &= ~(1u << KIND_TRACKED);
+}
+
 static void pick_start(struct program *program, struct random *random)
 {
     be_one_in(program, KIND_KNOWS_KERNEL, random, KNOWS_KERNEL);
@@ -158,6 +166,7 @@ static void pick_start(struct program *program, struct random *random)
         pick_shadow_stack(program, random);
     program->start.rflags = pick_rflags(random);
     program->breakpoint = (uint8_t)random_below(random, 8);
+    leave_out(program);
 }
 
 /// The kinds that its RFLAGS make.
@@ -242,8 +251,8 @@ static void mutate(struct program *program, struct random *random)
     }
 }
 
-/// Whether what may begin at @code ends QEMU 7.2, as tests/faults/ud-more.asm shows: VPINSRW without
-/// the prefix 66, with either VEX prefix, and VPERMILPS without VEX.
+/// Whether what may begin at @code ends QEMU 7.2, as tests/faults/ud-more.asm shows: VPINSRW
+/// without the prefix 66, with either VEX prefix, and VPERMILPS without VEX.
 static bool ends_emulator(const uint8_t *code)
 {
     return (code[0] == 0xC5 && (code[1] & 3) == 0 && code[2] == 0xC4) ||

@@ -163,9 +163,9 @@ static void prepare_debug(const struct program *program)
 static void prepare_enforcement(const struct program *program)
 {
     uint64_t u_cet = 0;
-    if (cpu_has(FEATURE_CET_IBT) && program_is(program, KIND_TRACKED))
+    if (program_is(program, KIND_TRACKED))
         u_cet |= CET_ENDBR_EN;
-    if (cpu_has(FEATURE_CET_SS) && program_is(program, KIND_SHADOW_STACK)) {
+    if (program_is(program, KIND_SHADOW_STACK)) {
         u_cet |= CET_SH_STK_EN | CET_WR_SHSTK_EN;
         prepare_shadow_stack();
         wrmsr(IA32_PL3_SSP, program->ssp);

@@ -52,7 +52,7 @@ def test_the_cpu_comes_back_from_those_that_keep_it(many: Answer) -> None:
     assert many.counts[BY_NMI] > 0
 
 
-# What programs must still come to, by what they have. Neither #AC, #XM nor #CP is on QEMU.
+# What programs must still come to, by what they have. On QEMU there is no #AC, #XM, #CP, and no CET.
 ENDED_BY = {
     "traps on purpose": "DB BP UD GP",
     "ways into ring 0": "UD GP PF",
@@ -74,8 +74,6 @@ ENDED_BY = {
     "endless loops": "NMI TIMER GP",
     "an LDT": "DE DB BP NP GP PF UD",
     "32-bit or 16-bit": "DB BP OF BR NP GP PF UD",
-    "a shadow stack": "UD GP PF",
-    "branches tracked": "UD GP PF",
     "DR0 watches data": "DB",
     "DR1 on its code": "DB",
     "RFLAGS.TF": "DB",
