@@ -68,6 +68,10 @@ BEYOND = {
 }
 RULES = IN_OBJECTS | IN_THE_KERNEL | IN_THE_MACHINE
 
+# Those of the CPU's own vectors, where all but one show.
+EXCEPTIONS = ("--table", "isr_0_DE", "--stride", "16", "--count", "32")
+BEHIND_THEM = ("vector-imm8",)
+
 
 @dataclass
 class Broken:
@@ -122,7 +126,7 @@ def test_stublint_finds_it_under_its_rule(broken: Broken, tmp_path: Path) -> Non
         pytest.importorskip(module)
     if name in IN_OBJECTS:
         objects = [tree.make(f"asm/{source}.asm.o") for source in ("stubs", "entry")]
-        found = lint(tmp_path, *objects)
+        found = lint(tmp_path, *objects, *(() if name in BEHIND_THEM else EXCEPTIONS))
     elif name in IN_THE_KERNEL:
         found = lint(tmp_path, tree.make("barestub.elf"))
     else:
