@@ -193,7 +193,7 @@ def test_the_monitor_gets_every_printable_character() -> None:
     command = f"$(shell touch {BUILD}/oops) `touch {BUILD}/oops` $HOME ${{HOME}} {every}"
     done = words_image(f"help {command}; poweroff")
     assert done.returncode == 0, done.stderr
-    played = play(WORDS, 60)
+    played = play(WORDS, 60, exact=False)
     assert f'`help` takes no argument, got "{command}".' in played.text
     assert not (BUILD / "oops").exists()
 
@@ -228,7 +228,7 @@ def test_the_longest_line_that_is_taken_comes_through_whole(
     words = letter * ((8000 - len(around) - len(end)) // length) + end
     assert words_image(letter + words).returncode != 0
     assert words_image(words).returncode == 0
-    assert 'got "last"' in play(WORDS, 60).text
+    assert 'got "last"' in play(WORDS, 60, exact=False).text
 
 
 def deps(*groups: str, **variables: str) -> subprocess.CompletedProcess[str]:
