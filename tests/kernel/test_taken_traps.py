@@ -65,6 +65,11 @@ def test_they_are_those_that_came(
     assert kept(stub) == [due(record) for record in came[-KEPT:]]
 
 
+def test_the_only_cpu_has_taken_them_all(call: Caller) -> None:
+    call.stub.write(COUNTS_AT + 8 * 200, struct.pack("<Q", 1000))
+    assert call("trap_count_of_all", 200) == 1000
+
+
 @pytest.mark.parametrize("function", ["interruptions_begin", "interruptions_note"])
 def test_each_vector_is_counted_from_there_on(function: str, call: Caller) -> None:
     """For the interrupts that an entry waits for between two traps."""
