@@ -1,5 +1,5 @@
-"""Run all of mutants.py: each must be found by one of the checks, or be a proven equivalent. Whoever
-is interrupted tells what has become of those before.
+"""Run all of mutants.py: each must be found by one of the checks, or be a proven equivalent. Who is
+interrupted tells what has become of those before.
 Usage: mutate.py [TEXT]: only those with this text in their names."""
 
 from __future__ import annotations

@@ -75,8 +75,8 @@ static void on_late(struct regs *regs, const struct record *record)
 /// The handler of the vectors that an entry has taken over.
 static void on_trap(struct regs *regs)
 {
-    if (this_cpu() !=
-        running_on) { // which waits for the entry's: only an NMI may come, from outside
+    // The others wait for the entry's CPU: only an NMI may come to them, from outside.
+    if (this_cpu() != running_on) {
         if (regs->vector != VECTOR_NMI)
             panic_trap(regs);
         return;

@@ -1,5 +1,5 @@
-"""Whether the CPU has pushed an error code, for each vector, told by RSP. QEMU's log of traps writes
-0 for "no code", too; but the CPU aligns the top of its frame to 16 (SDM vol. 3, 6.14.2), so at the
+"""Whether the CPU has pushed an error code, for each vector, told by RSP. QEMU's log of traps has 0
+for "no code", too; but the CPU aligns the top of its frame to 16 (SDM vol. 3, 6.14.2), so at the
 first instruction of a stub RSP mod 16 is 8 below five slots, and 0 below six. QEMU logs the
 registers there as well: `-d cpu`."""
 
