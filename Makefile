@@ -88,6 +88,9 @@ given = $(if $(value $(2)),$(1)=$(call quote,$(value $(2))))
 
 SOURCES := $(sort $(wildcard kernel/*.c kernel/*/*.c boot/*.c boot/*.asm asm/*.asm kernel/*/*.asm)) \
 	$(sort $(wildcard tests/faults/*.asm))
+ifneq ($(words $(BUILD)),1)
+$(error BUILD=$(BUILD): a directory is wanted, without a space in it)
+endif
 ifneq ($(words $(FAULTS)),$(if $(FAULTS),1,0))
 $(error FAULTS=$(FAULTS): make takes no directory with a space in its name)
 endif
@@ -176,6 +179,9 @@ debug: ## step through traps in GDB; RR=1 goes back in time
 		$(call given,--cpus,THEIR_CPUS) $(if $(RR),--record) $(call given,--fault,DEBUG_FAULT) \
 		$(call given,--walk,WALK) $(KERNEL) $(DEBUG_ISO)
 
+ifneq ($(and $(filter trace,$(MAKECMDGOALS)),$(value FAULT),$(value BUG)),)
+$(error FAULT and BUG: `make trace` takes one of them)
+endif
 trace: TRACED := $(or $(value FAULT),$(value BUG))
 trace.options := FAULT=NAME BUG=NAME FAULTS=DIR
 trace: ## record traps step by step, as JSON and text

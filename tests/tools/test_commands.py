@@ -106,6 +106,8 @@ def as_typed(*words: str) -> subprocess.CompletedProcess[str]:
         ("run UEFI=0", 'UEFI is 1, or is left out, not "0".'),
         ("bugs WERROR=0", 'WERROR is 1, or is left out, not "0".'),
         ("run EMU=boch", 'EMU is qemu, bochs or kvm, not "boch". Did you mean bochs?'),
+        ("trace FAULT=bp-int3 BUG=no-dummy", "FAULT and BUG: `make trace` takes one of them."),
+        ("bugs BUILD=", "BUILD=: a directory is wanted"),
         ("test EMU=bochs", 'EMU is qemu or kvm, not "bochs".'),
     ],
 )
@@ -126,6 +128,7 @@ def test_an_option_that_does_nothing_is_refused(words: str, why: str) -> None:
         ("scripts/soak --emu=bochs --icount iso", "leave ICOUNT out."),
         ("scripts/run --emu=bochs --uefi iso", "Bochs has a BIOS only: leave UEFI out"),
         ("scripts/debug --record --walk=bp-int3 elf iso", "leave out RR, or WALK."),
+        ("scripts/debug --gdb=no-such-gdb elf iso", "GDB=no-such-gdb: there is no such program"),
         ("scripts/debug --fault=pf-nul elf iso", "Did you mean pf-null-read"),
         ("scripts/debug --walk=nonsense elf iso", 'There is no fault "nonsense".'),
         ("scripts/break nodummy", 'There is no bug "nodummy". Did you mean no-dummy?'),
