@@ -131,7 +131,7 @@ BROWSER := $(if $(shell grep -sx ID=ubuntu /etc/os-release),,browser)
 
 # What a command needs is found, or installed, before anything else.
 DEPS := CC='$(CC)' CROSS='$(CROSS)' scripts/deps
-export PYTHONPYCACHEPREFIX := $(CURDIR)/$(BUILD)/pycache
+export PYTHONPYCACHEPREFIX := $(abspath $(BUILD))/pycache
 
 .PHONY: $(COMMANDS) FORCE
 .DELETE_ON_ERROR:
