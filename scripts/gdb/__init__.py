@@ -26,4 +26,4 @@ from .commands import (  # noqa: E402, F401
     traps,
     walk,
 )
-from .frame import frames  # noqa: E402, F401
+from .frame import frames, ring3  # noqa: E402, F401

@@ -194,11 +194,14 @@ def test_tell_types_at_the_prompt(debug: Debug) -> None:
 def test_each_cpu_is_a_thread(debug: Debug) -> None:
     """A fault on the second: its thread is the one that stops, and the commands are about it. The
     prompt is the first one's, whichever is selected."""
-    commands = "tell cpus", "raise gp-user-cli on 1", "thread", "stepi", "frame-picture", "traps 1"
-    again = "info threads", "thread 1", "traps 1", "thread 2", "tell cpus"
+    commands = "tell cpus", "raise gp-user-cli on 1", "thread", "stepi", "frame-picture", "bt"
+    again = "traps 1", "info threads", "thread 1", "traps 1", "thread 2", "tell cpus"
     text = debug("\n".join((*commands, *again)), "--cpus", "2").stdout
     assert "Current thread is 2 " in text
     assert "RSP when it came; the CPU took the kernel stack" in text
+    callers = re.findall(r"^(?:\(gdb\) )?#\d+ +(?:0x\w+ in )?(\w+) \(", text, re.MULTILINE)
+    assert callers[:2] == ["isr_13_GP", "fault_gp_user_cli"], callers
+    assert callers[callers.index("call_take") :][1:3] == ["ap_main", "ap_higher_half"], callers
     second, first = re.findall(r"^ +1 +(\d+ \w+) ", text, re.MULTILINE)
     assert second == "240 CALL" and first != second
     assert re.search(r"CPU#0 .*\n(?s:.*)\* 2 .*CPU#1 ", text)
