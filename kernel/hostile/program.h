@@ -28,6 +28,12 @@ static inline bool program_is(const struct program *program, enum kind kind)
     return program->kinds & 1u << kind;
 }
 
+/// Let @program be of @kind, too.
+static inline void program_be(struct program *program, enum kind kind)
+{
+    program->kinds |= 1u << kind;
+}
+
 /// Make the program of @seed with @number.
 void program_make(struct program *program, uint64_t seed, uint64_t number);
 
