@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from guest import PROMPT
+from conftest import Start
 from emulator.qemu import POWER_OFF, POWER_OFF_AFTER_FAILURE
 from qemu import Qemu
 
@@ -15,14 +15,14 @@ def test_elf_is_multiboot2(elf: str) -> None:
     subprocess.run(["grub-file", "--is-x86-multiboot2", elf], check=True)
 
 
-def test_boots_to_the_prompt(iso: str, firmware: str) -> None:
-    with Qemu(iso, uefi=firmware == "uefi") as machine:
-        machine.wait_for(PROMPT)
+def test_boots_to_the_prompt(at_prompt: Start, firmware: str) -> None:
+    """The boot is that of the saved state: one of each firmware for all tests."""
+    with at_prompt(firmware) as machine:
         assert machine.qmp("query-status")["status"] == "running"
         assert machine.poweroff() == POWER_OFF
 
 
-def test_screen_shows_text(at_prompt, firmware: str) -> None:
+def test_screen_shows_text(at_prompt: Start, firmware: str) -> None:
     with at_prompt(firmware) as machine:
         before = machine.screen()
         machine.ask("help")

@@ -166,14 +166,14 @@ def test_fatal_fault(name: str, iso: str, version: str, truth: Truth) -> None:
         assert not any(record.delivered for record in last), last
 
 
-def test_check_reports_every_entry(iso: str) -> None:
-    with Bochs(iso) as machine:
-        machine.wait_for(PROMPT)
-        results = ktap.parse(machine.ask("check"))
-        assert sorted(result.name for result in results) == sorted(entries())
-        assert not [result for result in results if result.failed], machine.report()
-        machine.type("poweroff")
-        assert machine.wait_exit() == bochsrc.POWER_OFF
+def test_check_reports_every_entry(machines: Machines) -> None:
+    machine = machines.at_prompt(bochsrc.CPU)
+    results = ktap.parse(machine.ask("check"))
+    assert sorted(result.name for result in results) == sorted(entries())
+    assert not [result for result in results if result.failed], machine.report()
+    machine.type("poweroff")
+    assert machine.wait_exit() == bochsrc.POWER_OFF
+    machines.discard(bochsrc.CPU)
 
 
 def test_run_boots_reboots_and_switches_off(iso: str) -> None:
