@@ -171,6 +171,12 @@ def test_examples_use_options_of_their_commands(file: str) -> None:
         assert set(given) <= set(taken), f"make {command}{words}"
 
 
+def test_python_keeps_its_caches_in_the_build_directory(tmp_path: Path) -> None:
+    for build, place in (("build", ROOT / "build"), (tmp_path, tmp_path)):
+        done = make("-s", f"BUILD={build}", "--eval=told:;@echo $$PYTHONPYCACHEPREFIX", "told")
+        assert done.stdout == f"{place}/pycache\n", done.stderr
+
+
 def test_a_space_in_a_path_is_named(tmp_path: Path) -> None:
     (tmp_path / "my faults").mkdir()
     (tmp_path / "my faults" / "one.asm").touch()
