@@ -8,15 +8,15 @@ from contextlib import contextmanager
 import catalogue
 from catalogue import Entry
 from explorer import progress
-from explorer.log import Delivered
-from explorer.machine import Ended, Machine
+from explorer.log import Delivered, Event
+from explorer.machine import Ended, Machine, Raised
 from explorer.program import Program
 from explorer.recorder import Result, code_of, has_ticks, source_of
-from explorer.recording import Nothing, make_broken, runs
+from explorer.recording import Nothing, Source, make_broken, runs
 from explorer.replay import Disagreement
 from museum.bugs import Bug, BuildError, Tree
 
-TIMEOUT = 4  # seconds for an entry that takes less than one in a sound kernel
+TIMEOUT = 4  # seconds of QEMU's own for an entry that takes less than one in a sound kernel
 
 # Which entry shows a mistake for which the museum names none.
 SHOWN_BY = {
@@ -63,13 +63,27 @@ def record_kernel(tree: Tree, bug: Bug) -> dict:
     """Record the entry that shows @bug in the kernel of @tree, which has it."""
     entry = entry_of(bug)
     program = Program(tree.build / "barestub.elf", tree.path)
-    where = [*program.path, *program.programs]
+    found = _raise(tree, program, entry, [*program.path, *program.programs])
+    if found[1].is_long and not _has_trap(found[2]):
+        # It waits for its trap in a loop, and its own instructions are left out.
+        found = _raise(tree, program, entry, program.path)
+    source, answer, events = found
+    names = {"name": bug.name, "group": "bug", "summary": bug.mistake, "healthy": entry.name}
+    return make_broken(source, entry, answer, events) | names
+
+
+def _raise(
+    tree: Tree, program: Program, entry: Entry, where: list[range]
+) -> tuple[Source, Raised, list[Event]]:
+    """Raise @entry on a machine that logs the ranges @where. Return the entry's events, or all of
+    them if the machine does not come to it."""
     with Machine(tree.build / "barestub.iso", program, where) as running:
         tables = running.tables()
         answer = running.raise_fault(entry.name, has_ticks(entry), TIMEOUT)
         source = source_of(running, program, tables, where)
     events = runs(source).get(code_of(program, entry), [])
-    if answer.is_last and not any(isinstance(event, Delivered) for event in events):
-        events = source.log.events  # it does not come to the entry
-    names = {"name": bug.name, "group": "bug", "summary": bug.mistake, "healthy": entry.name}
-    return make_broken(source, entry, answer, events) | names
+    return source, answer, source.log.events if answer.is_last and not _has_trap(events) else events
+
+
+def _has_trap(events: list[Event]) -> bool:
+    return any(isinstance(event, Delivered) for event in events)

@@ -83,7 +83,7 @@ class Machine:
         self._directory = tempfile.TemporaryDirectory(prefix="barestub-trace-")
         self._log = Path(self._directory.name, "qemu.log")
         self._log.touch()
-        self._cuts: list[list[int]] = []  # where in the log a part is missing
+        self._cuts: list[list[int | None]] = []  # where in the log a part is missing
         ours, theirs = socket.socketpair()
         gdb = os.path.join(self._directory.name, "gdb")
         command = qemu_command(str(iso), False, self._directory.name)
@@ -161,7 +161,7 @@ class Machine:
     ) -> Raised:
         """Raise the entry @name, which @has_ticks if it is about the timer."""
         self._said = b""
-        self._cut: list[int] | None = None
+        self._cut: list[int | None] | None = None
         self._size = self._log.stat().st_size
         try:
             for place in COUNTS:
@@ -171,10 +171,11 @@ class Machine:
                 self._raise_with_ticks(timeout)
             else:
                 self._raise(timeout)
-        except Hangs:
-            return Raised(name, self._text(), self._is_long(), hangs=True)
-        except (Ended, Lost):
-            return Raised(name, self._text(), self._is_long(), has_ended=True)
+        except (Ended, Lost) as why:
+            if self._cut is None and self._is_long():
+                self._begin_cut()
+            hangs = isinstance(why, Hangs)
+            return Raised(name, self._text(), self._is_long(), not hangs, hangs)
         self._watch()  # its end may have come before the last look
         if self._cut:
             self._cut[1] = self._log.stat().st_size
@@ -248,7 +249,7 @@ class Machine:
         return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
     _said = b""
-    _cut: list[int] | None = None
+    _cut: list[int | None] | None = None
     _size = 0
 
     def _listen(self) -> None:
@@ -266,11 +267,13 @@ class Machine:
     def _watch(self) -> None:
         """Log less of an entry that waits in a loop."""
         if self._cut is None and self._is_long():
-            size = self._log.stat().st_size
             self._look(LOG_OF_DELIVERIES, closely="off")
             self._hmp(f"trace-event {EACH} off")
-            self._cut = [size, size]
-            self._cuts.append(self._cut)
+            self._begin_cut()
+
+    def _begin_cut(self) -> None:
+        self._cut = [self._size + LIMIT, None]  # however much there was when somebody looked
+        self._cuts.append(self._cut)
 
     def _is_long(self) -> bool:
         return self._log.stat().st_size - self._size > LIMIT
@@ -287,11 +290,11 @@ class Machine:
 
     def log(self) -> str:
         """Return what QEMU has logged so far, all of it once the machine is stopped, and nothing of
-        the times of which it has logged a part."""
+        the times of which it has logged a part: the last one has no end if the machine had one."""
         data = self._log.read_bytes()
         for begin, end in reversed(self._cuts):
             whole = data.rfind(b"\nTrace ", 0, begin) + 1
-            data = data[:whole] + data[end:]
+            data = data[:whole] + (data[end:] if end else b"")
         return data.decode(errors="replace")
 
 

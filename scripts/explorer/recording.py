@@ -249,11 +249,10 @@ def make_broken(source: Source, entry: Entry, answer: Raised, events: list[Event
     raised = trapline.parse(answer.text)
     _part, replay, head = _replay(source, entry, answer, events)
     words = raised.result.removeprefix("fail ") if raised.result.startswith("fail") else ""
-    if answer.has_ended:
+    if answer.is_last:
         panic = PANIC.search(answer.text)
-        words = f"the kernel panics: {panic[1]}" if panic else "the machine resets"
-    elif answer.hangs:
-        words = "the kernel says no more"
+        end = "the machine resets" if answer.has_ended else "the kernel says no more"
+        words = f"the kernel panics: {panic[1]}" if panic else end
     if words:
         head["note"] = f"What comes of it: {words}."
     return head | _body(source, replay, BROKEN_STEPS_LIMIT)
