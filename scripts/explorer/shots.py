@@ -13,6 +13,8 @@ PLACES = {
     "beside": "#/trap/pf-write-readonly/22/vs/ud-ud2",
 }
 
+README = "#/trap/pf-write-readonly/26"
+
 
 def take(browser: Browser, page: Path, folder: Path) -> list[Path]:
     """Photograph @page into @folder; return the pictures."""
@@ -27,8 +29,8 @@ def take(browser: Browser, page: Path, folder: Path) -> list[Path]:
                     browser.go(address)
                 files.append(folder / f"{place}-{size}-{theme}.png")
                 browser.screenshot(files[-1])
-    browser.prefer()
+    browser.prefer(motion="reduce")
     browser.size("small")
-    browser.open(page, PLACES["explore"])
+    browser.open(page, README)
     browser.picture(folder / "readme.webp")
     return [*files, folder / "readme.webp"]
