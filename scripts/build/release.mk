@@ -1,6 +1,6 @@
 # What a release publishes. Two builds of one commit by the same tools give the same bytes: whatever
-# writes a time into its output takes the commit's. The page's traps are recorded anew: the same, but
-# for a tick of the timer in those few that are about it.
+# writes a time into its output takes the commit's. The page's traps are recorded anew, the same each
+# time.
 
 # In an archive, whose files have that time, nobody can ask git.
 COMMIT_TIME = $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null || stat -c %Y Makefile))

@@ -94,6 +94,7 @@ class Machine:
         command += ["-dfilter", ",".join(f"{r.start:#x}+{len(r):#x}" for r in where)]
         # Time goes by the instructions executed, so that each run is the same.
         command += clock_of_instructions()
+        command += ["-rtc", "base=2000-01-01T00:00:00,clock=vm"]
         with theirs:
             self._process = subprocess.Popen(
                 command,
