@@ -131,7 +131,10 @@ BROWSER := $(if $(shell grep -sx ID=ubuntu /etc/os-release),,browser)
 
 # What a command needs is found, or installed, before anything else.
 DEPS := CC='$(CC)' CROSS='$(CROSS)' scripts/deps
+
+# Python compiles each script once, whatever the environment says: it keeps that below build/.
 export PYTHONPYCACHEPREFIX := $(abspath $(BUILD))/pycache
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: $(COMMANDS) FORCE
 .DELETE_ON_ERROR:

@@ -171,9 +171,13 @@ def test_examples_use_options_of_their_commands(file: str) -> None:
         assert set(given) <= set(taken), f"make {command}{words}"
 
 
-def test_python_keeps_its_caches_in_the_build_directory(tmp_path: Path) -> None:
+def test_python_keeps_its_caches_in_the_build_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    told = "--eval=told:;@echo $$PYTHONPYCACHEPREFIX$$PYTHONDONTWRITEBYTECODE"
     for build, place in (("build", ROOT / "build"), (tmp_path, tmp_path)):
-        done = make("-s", f"BUILD={build}", "--eval=told:;@echo $$PYTHONPYCACHEPREFIX", "told")
+        done = make("-s", f"BUILD={build}", told, "told")
         assert done.stdout == f"{place}/pycache\n", done.stderr
 
 
