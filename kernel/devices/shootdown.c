@@ -9,7 +9,7 @@
 #include "trap/trap.h"
 
 static atomic_flag is_running = ATOMIC_FLAG_INIT;
-static void (*running)(void); ///< what it has each CPU do
+static void (*invalidate)(void); ///< what it has each CPU do
 
 // Interrupts stay off from the question to the answer. Else our own interrupt could answer in
 // between, the next shootdown ask anew, and what is written last here answer that one unserved.
@@ -19,7 +19,7 @@ void shootdown_serve(void)
     uint64_t rflags = read_rflags();
     cli();
     if (cpu->must_invalidate) {
-        running();
+        invalidate();
         cpu->must_invalidate = false;
     }
     if (rflags & RFLAGS_IF)
@@ -52,7 +52,7 @@ void shootdown(void (*forget)(void))
         shootdown_serve();
         pause();
     }
-    running = forget;
+    invalidate = forget;
     for (unsigned number = 0; number < cpu_count; number++)
         if (cpu_at(number) != this_cpu())
             ask(cpu_at(number));
