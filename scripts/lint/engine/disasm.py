@@ -3,6 +3,7 @@ about. Every address is decoded once."""
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -79,35 +80,38 @@ CET = {
 KEEPS_STACK = {"push", "pop", "call", "ret", "pushfq", "popfq", "enter", "cmp", "test", "bt"}
 
 
+_CAPSTONE = capstone.Cs(capstone.CS_ARCH_X86, capstone.CS_MODE_64)
+_CAPSTONE.detail = True
+
+
+# Images that are linted one after the other, as by the tests, have most of their code in common.
+@functools.lru_cache(maxsize=1 << 15)
+def _decode(address: int, data: bytes | None) -> Instruction | None:
+    """Return the instruction that @data, which lies at @address, begins with."""
+    if not data:
+        return None
+    if data[:4] in CET:
+        detail = next(_CAPSTONE.disasm(data[:4], address), None)
+        return Instruction(address, 4, *CET[data[:4]], detail)
+    detail = next(_CAPSTONE.disasm(data, address, 1), None)
+    if detail is None:
+        return None
+    text = f"{detail.mnemonic:<8}{detail.op_str}".rstrip()
+    return Instruction(address, detail.size, text, detail.mnemonic, classify(detail), detail)
+
+
 class Decoder:
     """Decodes the instructions of an image."""
 
     def __init__(self, image: Image) -> None:
         self._image = image
-        self._capstone = capstone.Cs(capstone.CS_ARCH_X86, capstone.CS_MODE_64)
-        self._capstone.detail = True
         self._cache: dict[int, Instruction | None] = {}
 
     def at(self, address: int) -> Instruction | None:
         """Return the instruction at @address, None if there is none."""
         if address not in self._cache:
-            self._cache[address] = self._decode(address)
+            self._cache[address] = _decode(address, self._image.read(address, LONGEST))
         return self._cache[address]
-
-    def _decode(self, address: int) -> Instruction | None:
-        data = self._image.read(address, LONGEST)
-        if not data:
-            return None
-        if data[:4] in CET:
-            detail = next(self._capstone.disasm(data[:4], address), None)
-            return Instruction(address, 4, *CET[data[:4]], detail)
-        detail = next(self._capstone.disasm(data, address, 1), None)
-        if detail is None:
-            return None
-        text = f"{detail.mnemonic:<8}{detail.op_str}".rstrip()
-        return Instruction(
-            address, detail.size, text, detail.mnemonic, classify(detail), detail
-        )
 
     def words(self, instruction: Instruction) -> str:
         """Return @instruction in a line, with the variable's name in the place of its distance."""
