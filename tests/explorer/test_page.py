@@ -352,6 +352,8 @@ def test_print(browser: Browser, page: Path) -> None:
     browser.prefer(media="print")
     transport = "return getComputedStyle(document.querySelector('.transport')).display"
     assert browser.run(transport) == "none"
+    wide = "return document.querySelector('.timeline').offsetWidth > innerWidth / 2"
+    assert browser.run(wide)
     scroll = "const scroll = document.querySelector('.stack .scroll');"
     assert browser.run(f"{scroll} return scroll.scrollHeight <= scroll.clientHeight + 1")
 

@@ -59,7 +59,7 @@ export async function truthTab(route, entries) {
     return [
         heading(
             "Truth",
-            "What the Intel and AMD manuals want of each case, and what came when it was raised on a real machine. Every cell was measured; ",
+            "What the Intel and AMD manuals want of each case, and what came when it was raised on each machine. Every cell was measured; ",
             el("code", {}, "make truth"),
             " measures yours.",
         ),
