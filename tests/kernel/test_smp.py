@@ -32,6 +32,12 @@ KERNEL_STACK = range(CONSTANTS["KERNEL_STACK_LOW"], CONSTANTS["KERNEL_STACK_HIGH
 TSS_RSP0, TSS_IST1, TSS_IST2 = 4, 36, 44
 STACKS = {TSS_RSP0: "KERNEL_STACK_HIGH", TSS_IST1: "DF_STACK_HIGH", TSS_IST2: "MC_STACK_HIGH"}
 
+# APIC IDs 0, 1, 256 and 300.
+FAR_CPUS = ["-machine", "q35,kernel-irqchip=split", "-device", "intel-iommu,intremap=on,eim=on"]
+FAR_CPUS += ["-smp", "cpus=2,maxcpus=512,sockets=2,cores=256,threads=1"]
+for core in (0, 44):
+    FAR_CPUS += ["-device", f"max-x86_64-cpu,socket-id=1,core-id={core},thread-id=0"]
+
 MASKED = 1 << 16  # SDM vol. 3, figure 10-8
 
 LINE = re.compile(
@@ -239,6 +245,19 @@ def test_a_panic_waits_for_no_lock(
         machine.hmp(MACHINE_CHECK.format(0))
         report = machine.wait_for(PANIC).group()
     assert others(report).keys() == {1, 2, 3}
+
+
+def test_apic_ids_of_32_bits(iso: str, at_prompt: Start) -> None:
+    """Two CPUs of a second socket, in a machine with room for 512: the MADT has the ID of each in a
+    Local x2APIC structure."""
+    with at_prompt() as machine:
+        if "x2APIC" not in machine.ask("cpus"):
+            pytest.skip("QEMU has x2APIC mode from 9.0 on")
+    with Qemu(iso, options=(*NO_SCREEN, *FAR_CPUS)) as machine:
+        machine.wait_for(PROMPT)
+        assert set(re.findall(r"x2APIC ID (\d+)", machine.ask("cpus"))) == {"0", "1", "256", "300"}
+        assert machine.ask("tlb").count(" 0 behind the shootdown\n") == CPUS
+        assert "not ok" not in machine.ask("storm 5000 traps")
 
 
 def test_bochs_has_them_too(iso: str) -> None:
