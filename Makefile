@@ -408,6 +408,7 @@ include tests/fuzz/rules.mk
 # a goal may need any of them. What we start ourselves was looked at before.
 ifeq ($(MAKELEVEL),0)
 GOALS := $(or $(MAKECMDGOALS),all)
+UNKNOWN := $(filter-out $(COMMANDS) $(BUILD)/%,$(GOALS))
 ASKED := $(if $(filter-out $(COMMANDS),$(GOALS)),$(COMMANDS),$(GOALS))
 TAKEN := $(TOOLS) $(foreach command,$(ASKED),$($(command).options))
 # The values that $(1) may have, where they are told: one of several, or 1.
@@ -416,10 +417,11 @@ choices = $(strip $(foreach values,$(patsubst $(1)=%,%,$(filter $(1)=%,$(TAKEN))
 is_good = $(and $(filter $(1)=%,$(TAKEN)),$(if $(choices),$(if $(filter-out $(choices),$(value $(1))),,1),1))
 REFUSED := $(strip $(foreach word,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(word)))),\
 	$(if $(call is_good,$(word)),,$(word)))))
-ifneq ($(REFUSED),)
-$(shell $(PYTHON) scripts/build/refuse_options $(foreach word,$(REFUSED),$(call quote,$(word)=$(value $(word)))) \
+ifneq ($(UNKNOWN)$(REFUSED),)
+$(shell $(PYTHON) scripts/build/refuse_words $(foreach goal,$(UNKNOWN),$(call quote,$(goal))) \
+	$(if $(UNKNOWN),,$(foreach word,$(REFUSED),$(call quote,$(word)=$(value $(word))))) \
 	-- $(ASKED) -- $(foreach command,$(COMMANDS),$(call quote,$(command) $($(command).options))) \
 	$(call quote,- $(TOOLS)))
-$(error Refused: $(REFUSED))
+$(error Refused: $(or $(UNKNOWN),$(REFUSED)))
 endif
 endif

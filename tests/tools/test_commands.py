@@ -94,6 +94,8 @@ def as_typed(*words: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     "words, why",
     [
+        ("rnu", 'There is no command "rnu". Did you mean run?'),
+        ("xyzzy", 'There is no command "xyzzy". See `make help`.'),
         ("run FALUTS=mine", "There is no option FALUTS. Did you mean FAULTS?"),
         ("run CPU_S=4", "There is no option CPU_S. Did you mean CPUS, CPU?"),
         ("bugs ZZZ=4", "There is no option ZZZ. Makefile"),
@@ -111,7 +113,7 @@ def as_typed(*words: str) -> subprocess.CompletedProcess[str]:
         ("test EMU=bochs", 'EMU is qemu or kvm, not "bochs".'),
     ],
 )
-def test_an_option_that_does_nothing_is_refused(words: str, why: str) -> None:
+def test_a_word_that_does_nothing_is_refused(words: str, why: str) -> None:
     done = as_typed(*words.split())
     assert done.returncode == 2 and done.stdout == ""
     assert why in " ".join(done.stderr.split()), done.stderr
@@ -146,7 +148,12 @@ def test_a_script_refuses_an_option_in_the_words_of_make(script: str, why: str) 
 
 @pytest.mark.parametrize(
     "words",
-    ["fresh help SUITE=sid", "FORCE RUN=help", "bugs CC=clang WERROR=1 NO_INSTALL=", "help bugs"],
+    [
+        "fresh help SUITE=sid",
+        "build/generated/version.c RUN=help",
+        "bugs CC=clang WERROR=1 NO_INSTALL=",
+        "help bugs",
+    ],
     ids=["of one of the goals", "of a file", "of all", "none"],
 )
 def test_an_option_of_use_is_taken(words: str) -> None:
@@ -175,9 +182,9 @@ def test_python_keeps_its_caches_in_the_build_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
-    told = "--eval=told:;@echo $$PYTHONPYCACHEPREFIX$$PYTHONDONTWRITEBYTECODE"
     for build, place in (("build", ROOT / "build"), (tmp_path, tmp_path)):
-        done = make("-s", f"BUILD={build}", told, "told")
+        told = f"{build}/told:;@echo $$PYTHONPYCACHEPREFIX$$PYTHONDONTWRITEBYTECODE"
+        done = make("-s", f"BUILD={build}", f"--eval={told}", f"{build}/told")
         assert done.stdout == f"{place}/pycache\n", done.stderr
 
 
