@@ -155,7 +155,8 @@ static void prepare_debug(const struct program *program)
 {
     write_dr6(DR6_INIT);
     write_dr0(HOSTILE_DATA);
-    write_dr1(code_address(program) + program->breakpoint);
+    // Not behind the code: where no page is, and data is watched as well, one ends QEMU 7.2.
+    write_dr1(code_address(program) + program->breakpoint % program->size);
     write_dr7(DR7_INIT | (program_is(program, KIND_WATCH) ? DR7_WATCH_DATA : 0) |
               (program_is(program, KIND_BREAKPOINT) ? DR7_BREAKPOINT : 0));
 }
