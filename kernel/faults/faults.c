@@ -21,6 +21,9 @@
 // An entry that is abandoned ends. If its traps go on, it has destroyed the way out.
 #define ABANDON_LIMIT 3
 
+// How often an entry that waits for an interrupt runs, some milliseconds each time.
+#define RUN_LIMIT 1000
+
 static const struct fault *running;  ///< null while no entry's code runs
 static const struct cpu *running_on; ///< its CPU; the others do nothing meanwhile
 static struct outcome outcome;
@@ -136,14 +139,34 @@ static void take_vectors(const struct fault *fault)
     trap_swap_handlers(swapped);
 }
 
+static uint64_t enter(const struct fault *fault, void *kernel_rsp)
+{
+    if (fault->ring == 0)
+        return ring0_call(fault->code, kernel_rsp);
+    return ring3_call(fault->code, USER_STACK_HIGH, fault->rflags, kernel_rsp);
+}
+
 static uint64_t call(const struct fault *fault)
 {
     void *kernel_rsp = tables_rsp0();
     if (fault->prepare)
         fault->prepare();
-    if (fault->ring == 0)
-        return ring0_call(fault->code, kernel_rsp);
-    return ring3_call(fault->code, USER_STACK_HIGH, fault->rflags, kernel_rsp);
+    return enter(fault, kernel_rsp);
+}
+
+/// Whether the code of @fault is to run again, for its interrupt has not come, and nothing else.
+static bool is_waiting(const struct fault *fault)
+{
+    interruptions_note(fault, outcome.count);
+    return fault->flags & FAULT_UNTIL_INTERRUPTED && outcome.result == 0 && outcome.count == 0 &&
+           !interruptions_all_came(fault);
+}
+
+static void call_expecting(const struct fault *fault)
+{
+    outcome.result = call(fault);
+    for (unsigned runs = 1; is_waiting(fault) && runs < RUN_LIMIT; runs++)
+        outcome.result = enter(fault, tables_rsp0());
 }
 
 /// For `frame` and `regs`: a later entry may raise none.
@@ -170,8 +193,7 @@ static void run(const struct fault *fault)
     interruptions_begin();
     running = fault;
     write_dr6(DR6_INIT);
-    outcome.result = call(fault);
-    interruptions_note(fault, outcome.count);
+    call_expecting(fault);
     running = NULL;
     state_restore();
     trap_swap_handlers(swapped);

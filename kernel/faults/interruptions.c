@@ -42,3 +42,13 @@ bool interruption_came(const struct fault *fault, const struct expectation *expe
         index++;
     return came[index];
 }
+
+bool interruptions_all_came(const struct fault *fault)
+{
+    size_t index = 0;
+    const struct expectation *expected = NULL;
+    for (; (expected = fault_expectation(fault, expected)); index++)
+        if (expected->flags & EXPECT_INTERRUPTED && !came[index])
+            return false;
+    return true;
+}

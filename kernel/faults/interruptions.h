@@ -14,6 +14,9 @@ void interruptions_begin(void);
 /// traps: note which interrupts have come since the trap before it.
 void interruptions_note(const struct fault *fault, size_t number);
 
+/// Whether each interrupt that @fault expects has come.
+bool interruptions_all_came(const struct fault *fault);
+
 /// Whether the interrupt of @expected came in its place: between the traps that @fault expects in
 /// front of it and behind it.
 bool interruption_came(const struct fault *fault, const struct expectation *expected);

@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import matplotlib
+from matplotlib import pyplot
+from matplotlib.colors import ListedColormap
+from matplotlib.patches import Patch
+
+from damage.experiments import ENTRIES, OUTCOMES, SLOTS
+from damage.iretq import FRAME
+from damage.results import Result
 
 matplotlib.use("Agg")
-from matplotlib import pyplot  # noqa: E402
-from matplotlib.colors import ListedColormap  # noqa: E402
-from matplotlib.patches import Patch  # noqa: E402
-
-from damage.experiments import ENTRIES, OUTCOMES, SLOTS  # noqa: E402
-from damage.iretq import FRAME  # noqa: E402
-from damage.results import Result  # noqa: E402
 
 MOMENTS = ("save", "restore", "iretq")
 TITLES = ("saved, before C", "before it is restored", "before IRETQ")

@@ -4,7 +4,8 @@
 
 %assign ROUNDS 100000
 
-fault   0, "irq-state-kernel", "all registers survive interrupts in ring 0", prepare .hasten
+fault   0, "irq-state-kernel", "all registers survive interrupts in ring 0", until_interrupted, \
+        prepare .hasten
 %include "state.inc"
         mov     qword [STATE + 8], ROUNDS
         fill_xmm

@@ -5,7 +5,7 @@
 %assign ROUNDS 100000
 
 fault   3, "irq-state-user", "all registers survive interrupts in ring 3", interrupts, \
-        prepare .hasten
+        until_interrupted, prepare .hasten
 %include "state.inc"
         mov     qword [STATE + 8], ROUNDS
         fill_xmm
