@@ -50,11 +50,12 @@ def _run(iso: Path, program: Program, entries: list[Entry], where: list[range]) 
     results = []
     for entry in entries[: len(said)]:
         raised = said[entry.name]
-        if raised.is_long and where != program.path:
-            # It waits in a loop, and its own instructions are left out.
+        result = _result(source, entry, raised, found.get(code_of(program, entry), []))
+        if raised.is_long and not result.recording and where != program.path:
+            # It waits in a loop: once more, without its own instructions.
             results += _run(iso, program, [entry], program.path)
-            continue
-        results.append(_result(source, entry, raised, found.get(code_of(program, entry), [])))
+        else:
+            results.append(result)
     rest = entries[len(said) :]
     return results + (_run(iso, program, rest, where) if rest else [])
 

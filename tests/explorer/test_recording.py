@@ -12,7 +12,7 @@ import pytest
 
 import catalogue
 from conftest import BUILD, ROOT, stopped_at_prompt
-from explorer import broken, compilers, log, progress
+from explorer import broken, compilers, log, machine, progress, recorder
 from explorer.keep import STUBS, Shelf
 from explorer.machine import Machine, Raised
 from explorer.memory import Memory
@@ -306,3 +306,12 @@ def test_a_waiting_program_is_shortened(recordings: dict[str, dict]) -> None:
     waits = [step for step in hidden if step["says"].startswith("the program runs")]
     assert waits and all(step["skipped"] > 1000 for step in waits)
     assert not [step for step in hidden if step["says"].startswith("..@")]
+
+
+def test_a_log_that_is_cut_is_enough_if_the_trap_is_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the entry's own INT nobody could tell which RIP the CPU pushes."""
+    monkeypatch.setattr(machine, "LIMIT", 1 << 18)
+    [result] = recorder.record(BUILD, [OPENED])
+    assert result.recording, result.why
+    first = result.recording["steps"][0]["rip"]
+    assert result.recording["code"][first]["text"] == "int 0xd"
