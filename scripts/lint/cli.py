@@ -94,8 +94,8 @@ def parser() -> argparse.ArgumentParser:
                        " RAX, RCX and R11 (linux), or those that FILE says")
     live = parser.add_argument_group("a running kernel")
     live.add_argument("--boot", metavar="ISO", help="boot it in QEMU")
-    live.add_argument("--after", type=float, default=5.0, metavar="SECONDS",
-                      help="how long --boot waits for the kernel to load its IDT (5)")
+    live.add_argument("--after", type=float, default=30.0, metavar="SECONDS",
+                      help="how long --boot waits at most for the kernel to load its IDT (30)")
     live.add_argument("--qemu", default="", metavar="OPTIONS", help="more options for --boot")
     live.add_argument("--qmp", metavar="SOCKET", help="a running QEMU's QMP socket")
     circumstances = parser.add_argument_group("circumstances")
