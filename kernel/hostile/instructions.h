@@ -21,8 +21,7 @@ struct trick {
     size_t count;
 };
 
-/// By their kinds, which are the first ones.
-#define HOSTILE_TRICKS 16
+/// By their kinds.
 extern const struct trick hostile_tricks[HOSTILE_TRICKS];
 
 /// Code that keeps the CPU, in whatever state IF and IOPL are.

@@ -12,6 +12,16 @@ enum kind {
 };
 #undef KIND
 #undef TRICK
+
+/// How many of them are tricks, which are the first ones.
+#define TRICK(name, text) +1
+#define KIND(name, text)
+enum {
+    HOSTILE_TRICKS =
+#include "hostile/kinds.def"
+};
+#undef KIND
+#undef TRICK
 #undef NOTE
 
 _Static_assert(KIND_COUNT <= 32, "a program has a bit for each");
