@@ -4,6 +4,7 @@ taken away from the bottom up."""
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,3 +68,13 @@ def test_a_room_is_a_room() -> None:
     kernel = ROOT / "kernel"
     assert [path.name for path in kernel.iterdir() if path.is_file()] == ["kmain.c"]
     assert {path.name for path in kernel.iterdir() if path.is_dir()} <= set(FLOORS)
+
+
+def test_what_git_keeps_is_text() -> None:
+    """A dump of a core, or what a compiler wrote, is soon added by mistake. A picture is meant."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("this is no clone")
+    kept = [ROOT / name for name in listed.stdout.split("\0") if name]
+    binary = [path for path in kept if path.is_file() and b"\0" in path.read_bytes()]
+    assert [path.name for path in binary if path.suffix != ".webp"] == []
