@@ -93,6 +93,8 @@ class Qemu(Guest):
     def _drain(self) -> None:
         while data := self._receive():
             self.hear(data)
+            # QEMU sends byte by byte: take many together, for each wakes whoever waits for a word.
+            time.sleep(0.001)
         self.hear(b"")
 
     def _receive(self) -> bytes:
