@@ -61,9 +61,8 @@ GRUB_MKRESCUE := $(if $(shell command -v grub2-mkrescue),grub2-mkrescue,grub-mkr
 # What grub.cfg needs, and the partition maps, all of which grub-mkrescue has GRUB ask for: it complains
 # of each that is not there, which is half of the time of a boot in QEMU. With all modules the ISO is
 # four times as large, and takes seconds to write.
-GRUB_OPTIONS := --locales= --fonts= --themes= \
-	--install-modules="normal iso9660 fat configfile all_video cpuid multiboot2 part_acorn part_amiga \
-	part_apple part_bsd part_dfly part_dvh part_gpt part_msdos part_plan part_sun part_sunpc"
+GRUB_MODULES := normal iso9660 fat configfile all_video cpuid multiboot2 part_acorn part_amiga \
+	part_apple part_bsd part_dfly part_dvh part_gpt part_msdos part_plan part_sun part_sunpc
 # Debian's pytest belongs to Debian's Python.
 PYTHON := $(firstword $(wildcard /usr/bin/python3) python3)
 # One more than the cores of a small machine: a test waits for its guest now and then.
@@ -318,14 +317,27 @@ $(BUDGET): $(KERNEL) scripts/build/stack_budget
 $(BUILD)/loaded.elf: $(KERNEL)
 	@$(OBJCOPY) --strip-debug $< $@
 
+# Of what lies in iso-NAME/, beside NAME.iso.
+define write_iso
+	@echo '  ISO   $@'
+	@$(AT_THE_COMMIT) $(GRUB_MKRESCUE) --locales= --fonts= --themes= \
+		--install-modules="$(GRUB_MODULES)" -o $@ $(@D)/iso-$(basename $(@F)) \
+		> $(@:.iso=.log) 2>&1 || { cat $(@:.iso=.log); exit 1; }
+endef
+
 $(BUILD)/%.iso: $(BUILD)/loaded.elf grub.cfg $(BUILD)/%.cfg
 	@mkdir -p $(BUILD)/iso-$*/boot/grub
-	@echo '  ISO   $@'
 	@cp $(BUILD)/loaded.elf $(BUILD)/iso-$*/boot/barestub.elf
 	@cp grub.cfg $(BUILD)/iso-$*/boot/grub/grub.cfg
 	@cp $(BUILD)/$*.cfg $(BUILD)/iso-$*/boot/grub/run.cfg
-	@$(AT_THE_COMMIT) $(GRUB_MKRESCUE) $(GRUB_OPTIONS) -o $@ $(BUILD)/iso-$* \
-		> $(BUILD)/iso-$*.log 2>&1 || { cat $(BUILD)/iso-$*.log; exit 1; }
+	$(write_iso)
+
+# Where scripts/emulator/behind_grub.py has a machine wait.
+$(BUILD)/waiting.iso: GRUB_MODULES += test iorw sleep
+$(BUILD)/waiting.iso: scripts/emulator/waiting.cfg Makefile
+	@mkdir -p $(BUILD)/iso-waiting/boot/grub
+	@cp $< $(BUILD)/iso-waiting/boot/grub/grub.cfg
+	$(write_iso)
 
 # What changes with the command line and not with a file: rewritten only if it differs.
 define write_if_changed

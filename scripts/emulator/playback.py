@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from emulator import behind_grub
 from emulator.qemu import (
     POWER_OFF,
     POWER_OFF_AFTER_FAILURE,
@@ -66,7 +67,7 @@ def play(
     silence: float | None = None,
     is_enough: Callable[[str], bool] = lambda _: False,
 ) -> Played:
-    """Boot @iso, for @timeout seconds at most, @silence of them without a word, or until @is_enough,
+    """Start the kernel of @iso, for @timeout seconds at most, @silence of them without a word, or until @is_enough,
     asked after each line, says so of what the guest has said. If @exact, time goes by the
     instructions executed, so that each run is the same whatever the load. With @witness QEMU logs
     each trap."""
@@ -74,7 +75,7 @@ def play(
         log = Path(directory, "int.log")
         command = qemu_command(str(iso), uefi=False, directory=directory)
         # Without a screen: most of the instructions would be those that draw on it.
-        command += ["-display", "none", "-vga", "none", "-serial", "stdio"]
+        command += ["-display", "none", "-serial", "stdio", *behind_grub.options()]
         if exact:
             command += clock_of_instructions()
         if witness:
