@@ -1,21 +1,30 @@
 """What this copy of Barestub calls itself, for the banner, each tool's --version and a release: the
-number of the release, and the commit where it is known."""
+number of the release, and the commit where it is known.
+
+Each `make` starts this file: what it imports only where it is needed would be most of its time."""
 
 from __future__ import annotations
 
-import argparse
 import functools
-import subprocess
-from pathlib import Path
+import os
 
 NUMBER = "1.0"
 # `git archive` writes the commit here: .gitattributes says so.
 ARCHIVED = "$Format:%h$"
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 
 
-def git(*words: str) -> str | None:
-    """Return what git says about the clone that this file is in; None, if it is in none."""
+def commit() -> str | None:
+    """Return the commit, with "+" behind it if files differ from it; None, if nobody knows."""
+    if not ARCHIVED.startswith("$"):
+        return ARCHIVED
+    # A copy may lie inside somebody else's clone, our own build/ among them.
+    if not os.path.exists(os.path.join(ROOT, ".git")):
+        return None
+
+    import subprocess
+
+    words = ["describe", "--always", "--exclude=*", "--abbrev=7", "--dirty=+"]
     try:
         result = subprocess.run(
             ["git", "-C", ROOT, *words], capture_output=True, text=True, check=True
@@ -25,37 +34,11 @@ def git(*words: str) -> str | None:
     return result.stdout.strip()
 
 
-def commit() -> str | None:
-    """Return the commit, with "+" behind it if files differ from it; None, if nobody knows."""
-    if not ARCHIVED.startswith("$"):
-        return ARCHIVED
-    # A copy may lie inside somebody else's clone, our own build/ among them.
-    if git("rev-parse", "--show-prefix") != "":
-        return None
-    head = git("rev-parse", "--short=7", "HEAD")
-    return head and head + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")
-
-
 @functools.cache
 def version() -> str:
     """Return the version, such as "1.0 (4e29c32)"; "+" says that files differ from the commit."""
     known = commit()
     return f"{NUMBER} ({known})" if known else NUMBER
-
-
-class ShowVersion(argparse.Action):
-    """Print the version and end: git is asked only now."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        print("barestub", version())
-        parser.exit()
-
-
-def add_version(parser: argparse.ArgumentParser) -> None:
-    """Give @parser the option --version."""
-    parser.add_argument(
-        "--version", action=ShowVersion, nargs=0, help="print the version and the commit"
-    )
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from lint.errors import CannotRun, near
 from lint.load.sources import Source, load
 from lint.report import baseline, people, programs
 from lint.report.painter import Painter
-from version import add_version
+from options import add_version
 
 CLEAN, FINDINGS, CANNOT_RUN, PARTIAL = 0, 1, 2, 3
 
