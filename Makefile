@@ -39,25 +39,28 @@ TRUTH_ALL := $(if $(THEIR_EMU)$(QEMU)$(BOCHS)$(CASE),,all)
 CASE_ISO := $(CASE:%=$(BUILD)/case-%.iso)
 TRUTH_DEPS := $(if $(TRUTH_ALL),run bochs silicon,$(if $(filter bochs,$(THEIR_EMU))$(BOCHS),bochs,run))
 
+# The program $(1), if there is one. To start a shell for it would be a third of what make does.
+program = $(firstword $(wildcard $(if $(findstring /,$(1)),$(1),$(addsuffix /$(1),$(subst :, ,$(PATH))))))
+
 # Compiler: CROSS=prefix- if given, else x86_64-elf-gcc if there is one, else the GCC of Debian's
 # name; CC=clang works as well.
 ifndef CROSS
-CROSS := $(if $(shell command -v x86_64-elf-gcc),x86_64-elf-,x86_64-linux-gnu-)
+CROSS := $(if $(call program,x86_64-elf-gcc),x86_64-elf-,x86_64-linux-gnu-)
 endif
 ifeq ($(origin CC),default)
 CC := $(CROSS)gcc
 endif
 ifneq ($(findstring clang,$(CC)),)
 TARGET := --target=x86_64-unknown-none-elf
-LD := $(or $(shell command -v $(CROSS)ld),ld.lld)
-OBJCOPY := $(or $(shell command -v $(CROSS)objcopy),llvm-objcopy)
+LD := $(or $(call program,$(CROSS)ld),ld.lld)
+OBJCOPY := $(or $(call program,$(CROSS)objcopy),llvm-objcopy)
 else
 LD := $(CROSS)ld
 OBJCOPY := $(CROSS)objcopy
 endif
 NASM := nasm
 # Fedora's GRUB has another name.
-GRUB_MKRESCUE := $(if $(shell command -v grub2-mkrescue),grub2-mkrescue,grub-mkrescue)
+GRUB_MKRESCUE := $(if $(call program,grub2-mkrescue),grub2-mkrescue,grub-mkrescue)
 # What grub.cfg needs, and the partition maps, all of which grub-mkrescue has GRUB ask for: it complains
 # of each that is not there, which is half of the time of a boot in QEMU. With all modules the ISO is
 # four times as large, and takes seconds to write.
@@ -65,6 +68,8 @@ GRUB_MODULES := normal iso9660 fat configfile all_video cpuid multiboot2 part_ac
 	part_apple part_bsd part_dfly part_dvh part_gpt part_msdos part_plan part_sun part_sunpc
 # Debian's pytest belongs to Debian's Python.
 PYTHON := $(firstword $(wildcard /usr/bin/python3) python3)
+# What a build starts needs nobody's packages, and looking for them takes half of a start.
+BUILDER := $(PYTHON) -S
 # One more than the cores of a small machine: a test waits for its guest now and then.
 TEST_WORKERS := 3
 FONT := $(firstword $(wildcard /usr/share/consolefonts/spleen-8x16.psfu.gz \
@@ -126,7 +131,7 @@ RECORDED := $(if $(RR),RUN=$(call quote,raise $(DEBUG_FAULT); poweroff))
 DEBUG_ISO := $(if $(RECORDED),$(BUILD)/run.iso,$(RUN_ISO))
 
 # Ubuntu's browser is a snap, which apt cannot install everywhere: its tests are skipped there.
-BROWSER := $(if $(shell grep -sx ID=ubuntu /etc/os-release),,browser)
+BROWSER = $(if $(shell grep -sx ID=ubuntu /etc/os-release),,browser)
 
 # What a command needs is found, or installed, before anything else.
 DEPS := CC='$(CC)' CROSS='$(CROSS)' scripts/deps
@@ -285,7 +290,7 @@ fresh: ## as a new user on a clean Debian
 
 compile_commands: ## write build/compile_commands.json for editors
 	@$(DEPS) python
-	@$(PYTHON) scripts/build/compile_commands $(BUILD)/compile_commands.json \
+	@$(BUILDER) scripts/build/compile_commands $(BUILD)/compile_commands.json \
 		'$(CC) $(CFLAGS) -c' $(filter %.c,$(SOURCES)) -- \
 		'$(HOST_CC) $(HOST_CFLAGS) -c' $(wildcard tests/silicon/*.c)
 
@@ -307,11 +312,11 @@ help: ## list these commands
 $(KERNEL): $(OBJECTS) linker.ld $(BUILD)/objects scripts/build/ranges
 	@echo '  LD    $@'
 	@$(LD) $(LDFLAGS) $(STRICT_LINK) -o $@ $(OBJECTS)
-	@$(PYTHON) scripts/build/ranges $@ $(OBJCOPY)
+	@$(BUILDER) scripts/build/ranges $@ $(OBJCOPY)
 
 # Not for a kernel that is broken on purpose, over and over.
 $(BUDGET): $(KERNEL) scripts/build/stack_budget
-	@$(PYTHON) scripts/build/stack_budget $< > $@
+	@$(BUILDER) scripts/build/stack_budget $< > $@
 
 # GRUB loads every section into memory: the debug sections stay in barestub.elf, for GDB.
 $(BUILD)/loaded.elf: $(KERNEL)
@@ -345,38 +350,42 @@ define write_if_changed
 	@printf '%s\n' $(1) | cmp -s - $@ || printf '%s\n' $(1) > $@
 endef
 
+# The same for one line, without a shell if a make from 4.2 on can read the file itself.
+is_same = $(and $(findstring [$(1)],[$(2)]),$(findstring [$(2)],[$(1)]))
+line_if_changed = $(if $(call is_same,$(1),$(file <$@)),,$(call write_if_changed,$(call quote,$(1))))
+
 .PRECIOUS: $(BUILD)/%.cfg
 $(BUILD)/barestub.cfg $(BUILD)/release.cfg: export RUN_WORDS :=
 $(BUILD)/case-%.cfg: export RUN_WORDS = raise $(CASE); poweroff
 $(BUILD)/%.cfg: FORCE
-	@$(PYTHON) scripts/build/run_cfg $@
+	@$(BUILDER) scripts/build/run_cfg $@
 
 $(BUILD)/objects: FORCE
-	$(call write_if_changed,"$(OBJECTS)")
+	$(call line_if_changed,$(OBJECTS))
 
 $(BUILD)/c-flags: FORCE
-	$(call write_if_changed,"$(CC) $(CFLAGS)")
+	$(call line_if_changed,$(CC) $(CFLAGS))
 
 $(BUILD)/nasm-flags: FORCE
-	$(call write_if_changed,"$(NASM) $(NASMFLAGS)")
+	$(call line_if_changed,$(NASM) $(NASMFLAGS))
 
 # Made anew each time: the commit is in it.
 $(BUILD)/stublint.pyz: FORCE
 	@mkdir -p $(@D)
 	@echo '  ZIP   $@'
-	@$(PYTHON) scripts/build/zipapp $@
+	@$(BUILDER) scripts/build/zipapp $@
 
 $(BUILD)/generated/font.c: $(FONT) scripts/build/font
 	@mkdir -p $(@D)
-	@$(PYTHON) scripts/build/font $(FONT) $@
+	@$(BUILDER) scripts/build/font $(FONT) $@
 
 $(BUILD)/generated/deviations.c: tests/emulators.toml scripts/build/deviations
 	@mkdir -p $(@D)
-	@$(PYTHON) scripts/build/deviations tests/emulators.toml $@
+	@$(BUILDER) scripts/build/deviations tests/emulators.toml $@
 
 $(BUILD)/generated/version.c: FORCE
 	$(call write_if_changed,'#include "lib/version.h"' \
-		'const char version[32] = "$(shell $(PYTHON) scripts/version.py)";')
+		'const char version[32] = "$(shell $(BUILDER) scripts/version.py)";')
 
 define compile_c
 	@mkdir -p $(@D)
@@ -408,7 +417,7 @@ $(OWN)/%.asm.o: $(FAULTS)/%.asm $(NASM_INCLUDES) $(BUILD)/nasm-flags
 $(filter $(BUILD)/tests/faults/% $(OWN)/%,$(OBJECTS)): | $(BUILD)/names
 
 $(BUILD)/names: $(filter tests/faults/%,$(SOURCES)) $(OWN_FAULTS) scripts/build/names $(BUILD)/objects
-	@$(PYTHON) scripts/build/names $@ $(filter %.asm,$^)
+	@$(BUILDER) scripts/build/names $@ $(filter %.asm,$^)
 
 include scripts/build/release.mk
 include tests/silicon/rules.mk
@@ -430,7 +439,7 @@ is_good = $(and $(filter $(1)=%,$(TAKEN)),$(if $(choices),$(if $(filter-out $(ch
 REFUSED := $(strip $(foreach word,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(word)))),\
 	$(if $(call is_good,$(word)),,$(word)))))
 ifneq ($(UNKNOWN)$(REFUSED),)
-$(shell $(PYTHON) scripts/build/refuse_words $(foreach goal,$(UNKNOWN),$(call quote,$(goal))) \
+$(shell $(BUILDER) scripts/build/refuse_words $(foreach goal,$(UNKNOWN),$(call quote,$(goal))) \
 	$(if $(UNKNOWN),,$(foreach word,$(REFUSED),$(call quote,$(word)=$(value $(word))))) \
 	-- $(ASKED) -- $(foreach command,$(COMMANDS),$(call quote,$(command) $($(command).options))) \
 	$(call quote,- $(TOOLS)))

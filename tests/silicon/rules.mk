@@ -8,7 +8,7 @@ HOST_CFLAGS := -std=c17 -D_GNU_SOURCE -O2 -g -Wall -Wextra -iquote kernel -iquot
 HOST_LDFLAGS := -no-pie -z noexecstack
 
 SILICON := $(BUILD)/silicon
-IS_X86_64 := $(filter x86_64,$(shell uname -m))
+IS_X86_64 = $(filter x86_64,$(shell uname -m))
 FUZZ_OBJECTS := $(patsubst %,$(SILICON)/%.o,fuzz.c event.c check.c extended.c trampoline.asm)
 
 $(SILICON)/fuzz: $(FUZZ_OBJECTS) $(STUBS) $(SILICON)/fuzz-objects
@@ -16,7 +16,7 @@ $(SILICON)/fuzz: $(FUZZ_OBJECTS) $(STUBS) $(SILICON)/fuzz-objects
 	@$(HOST_CC) $(HOST_LDFLAGS) $(STRICT_LINK:%=-Wl,%) -o $@ $(FUZZ_OBJECTS) $(STUBS)
 
 $(SILICON)/fuzz-objects: FORCE
-	$(call write_if_changed,"$(STUBS)")
+	$(call line_if_changed,$(STUBS))
 
 NATIVE_OBJECTS := $(patsubst %,$(SILICON)/%.c.o,native native_kernel native_run native_segments \
 	native_world catalogue program_lines vectors print)
