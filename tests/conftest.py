@@ -22,6 +22,7 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 import gdbstub  # noqa: E402
 from calling import Caller  # noqa: E402
 from gdbstub import GdbStub  # noqa: E402
+from emulator import behind_grub  # noqa: E402
 from emulator.qemu import XAPIC  # noqa: E402
 from guest import PROMPT  # noqa: E402
 from qemu import Qemu  # noqa: E402
@@ -86,6 +87,9 @@ WAYS_TO_BOOT = {
     "four CPUs": {"options": (*NO_SCREEN, *FOUR_CPUS)},
 }
 
+# Those whose boot begins there: one CPU, and no screen.
+BEHIND_GRUB = ("no screen", "xAPIC")
+
 
 Once = Callable[[str, Callable[[Path], None]], Path]
 
@@ -115,7 +119,8 @@ def state(iso: str, once: Once) -> Callable[[str], str]:
 
     def make(way: str) -> str:
         def save(path: Path) -> None:
-            with Qemu(iso, **WAYS_TO_BOOT[way]) as machine:
+            begin = str(behind_grub.state()) if way in BEHIND_GRUB else None
+            with Qemu(iso, state=begin, **WAYS_TO_BOOT[way]) as machine:
                 machine.wait_for(PROMPT)
                 machine.save_state(str(path))
 
@@ -128,6 +133,12 @@ def state(iso: str, once: Once) -> Callable[[str], str]:
 def firmware(request: pytest.FixtureRequest) -> str:
     """Runs the test under both."""
     return request.param
+
+
+@pytest.fixture(scope="session")
+def grub() -> str:
+    """The saved machine that goes on with any ISO's GRUB, without a screen: emulator/behind_grub.py."""
+    return str(behind_grub.state())
 
 
 Start = Callable[..., "contextmanager[Qemu]"]

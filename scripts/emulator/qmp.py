@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections import deque
+
+LOADING_POLL = 0.01  # seconds
 
 
 class QmpError(Exception):
@@ -76,6 +79,11 @@ class Qmp:
                 raise Refused(f"QEMU refuses {command}: {answer['error'].get('desc')}")
             if "return" in answer:  # else it is the greeting
                 return answer["return"]
+
+    def wait_for_state(self) -> None:
+        """Wait until the state is loaded that QEMU was started with."""
+        while self.execute("query-status")["status"] == "inmigrate":
+            time.sleep(LOADING_POLL)
 
     def _answer(self, command: str) -> dict:
         try:

@@ -18,6 +18,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from emulator import behind_grub
 from emulator.qemu import EMULATOR, clock_of_instructions, qemu_command
 from emulator.qmp import Qmp, QmpError, options
 from explorer.memory import Memory
@@ -87,7 +88,7 @@ class Machine:
         ours, theirs = socket.socketpair()
         gdb = os.path.join(self._directory.name, "gdb")
         command = qemu_command(str(iso), False, self._directory.name)
-        command += ["-display", "none", "-vga", "none"]
+        command += ["-display", "none", *behind_grub.options()]
         command += ["-chardev", "stdio,id=serial,signal=off", "-serial", "chardev:serial"]
         command += [*options(theirs.fileno()), *gdb_options(gdb), "-S"]
         command += ["-D", str(self._log)]
@@ -105,6 +106,7 @@ class Machine:
             )
         self._qmp = Qmp(ours, BOOT_TIMEOUT)
         self._qmp.execute("qmp_capabilities")
+        self._qmp.wait_for_state()
         self._stub = GdbStub(gdb)
         try:
             self._boot()

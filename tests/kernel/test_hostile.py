@@ -317,9 +317,11 @@ def test_an_address_of_the_kernel_in_ring_3_is_found(
         assert f"an address of the kernel is in ring 3: 0xffffffff{part:x}0000\n" in answer
 
 
-def test_a_table_that_sgdt_tells_of_is_found(iso: str, symbols: dict[str, Symbol]) -> None:
+def test_a_table_that_sgdt_tells_of_is_found(
+    iso: str, grub: str, symbols: dict[str, Symbol]
+) -> None:
     """Where there is no UMIP. The CPU stores the limit, two bytes, and then the address."""
-    with Qemu(iso, options=(*NO_SCREEN, "-cpu", "qemu64")) as machine:
+    with Qemu(iso, state=grub, options=(*NO_SCREEN, "-cpu", "qemu64")) as machine:
         machine.wait_for(PROMPT)
         # mov edi, HOSTILE_DATA + 1; sidt [rdi]; int3
         answer = machine.ask(f"hostile 1 {SEED} {unknowing(machine)} bf012090000f010fcc")

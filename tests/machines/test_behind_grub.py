@@ -29,11 +29,13 @@ def told(machine: Qemu, bootinfo: Symbol) -> tuple[str, bytes, dict[str, int]]:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_it_is_told_the_same(way: str, iso: str, symbols: dict[str, Symbol]) -> None:
+def test_it_is_told_the_same(
+    way: str, iso: str, grub: str, symbols: dict[str, Symbol]
+) -> None:
     options, bootinfo = (*NO_SCREEN, *WAYS[way]), symbols["bootinfo"]
     with Qemu(iso, options=options) as machine:
         whole = told(machine, bootinfo)
-    with Qemu(iso, state=str(behind_grub.state()), options=options) as machine:
+    with Qemu(iso, state=grub, options=options) as machine:
         assert told(machine, bootinfo) == whole
 
 

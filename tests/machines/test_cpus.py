@@ -93,8 +93,8 @@ def with_all(at_prompt: Start) -> list[Result]:
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_check(model: str, iso: str, with_all: list[Result]) -> None:
-    with Qemu(iso, options=("-cpu", model, *NO_SCREEN)) as machine:
+def test_check(model: str, iso: str, grub: str, with_all: list[Result]) -> None:
+    with Qemu(iso, state=grub, options=("-cpu", model, *NO_SCREEN)) as machine:
         machine.wait_for(PROMPT)
         has = features(machine)
         registers = machine.registers()
@@ -108,8 +108,8 @@ def test_check(model: str, iso: str, with_all: list[Result]) -> None:
 # Without what XCR0 must allow, or without what allows it: SDM vol. 1, 14.3. Of the first one leaf 7,
 # with the features of CR4, is the last that CPUID knows.
 @pytest.mark.parametrize("model", ["max,-xsave,level=7", "max,-avx"])
-def test_avx_needs_both(model: str, iso: str) -> None:
-    with Qemu(iso, options=(*NO_SCREEN, "-cpu", model)) as machine:
+def test_avx_needs_both(model: str, iso: str, grub: str) -> None:
+    with Qemu(iso, state=grub, options=(*NO_SCREEN, "-cpu", model)) as machine:
         machine.wait_for(PROMPT)
         has = features(machine)
         assert len(has & {"AVX", "XSAVE"}) == 1

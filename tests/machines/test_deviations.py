@@ -9,6 +9,7 @@ import pytest
 import deviations
 import trapline
 from catalogue import entries
+from conftest import NO_SCREEN
 from deviations import Deviation, Implementation
 from emulator.qemu import CPU, POWER_OFF
 from guest import PROMPT
@@ -140,9 +141,10 @@ def test_every_row_names_a_case_and_the_section_that_decides_it() -> None:
     assert all(re.match("(SDM|APM) vol. [123], |Intel 8259A data sheet", row.manual) for row in rows)
 
 
-def test_without_a_reserved_bit_nothing_can_be_known_to_differ(iso: str) -> None:
+def test_without_a_reserved_bit_nothing_can_be_known_to_differ(iso: str, grub: str) -> None:
     """TCG takes bit 51 for an address where there are 52 bits of them."""
-    with Qemu(iso, options=("-cpu", f"{CPU},phys-bits=52")) as machine:
+    options = (*NO_SCREEN, "-cpu", f"{CPU},phys-bits=52")
+    with Qemu(iso, state=grub, options=options) as machine:
         machine.wait_for(PROMPT)
         for name in ("pf-read-reserved", "pf-user-write-reserved"):
             raised = trapline.parse(machine.ask(f"raise {name}"))

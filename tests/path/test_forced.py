@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import gdbstub
+from conftest import NO_SCREEN
 from elf.symbols import Symbol
 from gdbstub import GdbStub
 from qemu import Qemu
@@ -20,11 +21,11 @@ def force(stub: GdbStub, at: Symbol, register: str, value: int) -> None:
 
 
 def test_a_loader_without_multiboot2_is_refused_in_words(
-    iso: str, symbols: dict[str, Symbol], tmp_path: Path
+    iso: str, grub: str, symbols: dict[str, Symbol], tmp_path: Path
 ) -> None:
     socket = str(tmp_path / "gdb")
-    options = gdbstub.options(socket)
-    with Qemu(iso, options=options) as machine, GdbStub(socket) as stub:
+    options = (*NO_SCREEN, *gdbstub.options(socket))
+    with Qemu(iso, state=grub, options=options, stopped=True) as machine, GdbStub(socket) as stub:
         force(stub, symbols["start"], "rax", 0)
         machine.wait_for("not started by a Multiboot2 boot loader")
         machine.wait_for("Halted.")

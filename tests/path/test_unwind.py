@@ -86,9 +86,10 @@ def test_way_into_a_ring(function: str, name: str, walk: Callable[..., dict]) ->
     assert (result["names"][-2:], result["end"]) == OUTERMOST
 
 
-def test_first_64_bit_code(iso: str, elf: str, tmp_path: Path) -> None:
+def test_first_64_bit_code(iso: str, elf: str, grub: str, tmp_path: Path) -> None:
     socket = str(tmp_path / "gdb")
-    with Qemu(iso, options=(*gdbstub.options(socket), "-S")):
+    options = (*NO_SCREEN, *gdbstub.options(socket))
+    with Qemu(iso, state=grub, options=options, stopped=True):
         result = run_gdb(elf, socket, "function('higher_half')")
     assert (result["names"], result["end"]) == ([], "outermost")
 

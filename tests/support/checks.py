@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import own_entries
+from emulator import behind_grub
 from emulator.playback import HANGS, Played, play
 from museum.bugs import ROOT, Catch, Tree
 
@@ -111,6 +112,7 @@ def _run_pytest(build: Path, *arguments: str) -> str:
     """Run tests on another build than ours. Return what pytest says, or nothing if all pass."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     environment = own | {"BUILD": str(build), "COLUMNS": "200"}
+    environment["STATE_BUILD"] = str(behind_grub.BUILD)
     tests = ROOT / "tests"
     command = [sys.executable, "-m", "pytest", "-q", "-vv", "--tb=short", "-c", "pytest.ini"]
     command += arguments

@@ -49,6 +49,8 @@ class Qemu(Guest):
         if state:
             # Only here: a firmware's own interrupts would fill the log with megabytes.
             command += ["-d", "int,cpu_reset", "-incoming", f"exec:cat {shlex.quote(state)}"]
+        if stopped:
+            command.append("-S")  # for a machine that was saved while it ran
         with open(self._errors, "w") as errors:
             self.process = subprocess.Popen(
                 command + list(options),
