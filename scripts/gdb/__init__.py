@@ -1,5 +1,7 @@
 """What GDB knows of Barestub: its settings, the display of frames, and the commands."""
 
+from contextlib import suppress
+
 import gdb
 
 for setting in (
@@ -14,6 +16,9 @@ for setting in (
     "demangle-style none",  # else fault_de_div_zero.here is shown as C++
 ):
     gdb.execute(f"set {setting}")
+# From version 17 on GDB begins each error with an emoji, for which our folded lines have no room.
+with suppress(gdb.error):
+    gdb.execute("set style emoji off")
 
 from . import session  # noqa: E402, F401
 from .commands import (  # noqa: E402, F401
