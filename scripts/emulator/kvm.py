@@ -11,7 +11,7 @@ DEVICE = "/dev/kvm"
 CPU = "host"
 BOOT_LIMIT = 40  # seconds: a guest takes one; a KVM that emulates may take for ever
 
-# A KVM for guests without the CPU's virtualization: it runs what a cloud's kernel needs of a CPU.
+# A KVM without the CPU's virtualization: its guests are kernels that were written for it.
 PVM = "/sys/module/kvm_pvm"
 
 NO_DEVICE = f"""\
@@ -21,6 +21,10 @@ virtualization, a container the device (docker run --device {DEVICE})"""
 
 NO_PERMISSION = f"""\
 no permission for {DEVICE}: `sudo usermod -aG kvm $USER`, then log in again"""
+
+NO_HARDWARE = """\
+KVM is the module kvm_pvm here, which is no hardware: it runs kernels that were made for it alone. \
+Take EMU=qemu"""
 
 NOT_UP = " This KVM does not run it: take EMU=qemu, or a machine that is not itself a virtual one"
 
@@ -35,6 +39,8 @@ def check() -> None:
         raise NoKvm(NO_DEVICE)
     if not os.access(DEVICE, os.R_OK | os.W_OK):
         raise NoKvm(NO_PERMISSION)
+    if os.path.exists(PVM):
+        raise NoKvm(NO_HARDWARE)
     command = [qemu.EMULATOR, "-accel", "kvm", "-cpu", CPU, "-nodefaults", "-display", "none"]
     command += ["-S", "-monitor", "stdio"]
     done = subprocess.run(command, input="quit\n", capture_output=True, text=True)
@@ -45,5 +51,4 @@ def check() -> None:
 def _refusal(errors: str) -> str:
     """Say why QEMU, which printed @errors, has not made the CPU."""
     lines = errors.strip().splitlines() or ["no message"]
-    cause = "it is the module kvm_pvm, which is no hardware" if os.path.exists(PVM) else "see above"
-    return f"QEMU cannot run this CPU by KVM ({cause}): {lines[0]}. Take EMU=qemu"
+    return f"QEMU cannot run this CPU by KVM: {lines[0]}. Take EMU=qemu"

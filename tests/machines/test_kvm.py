@@ -29,14 +29,15 @@ echo "second word" >&2
 {end}
 """
 
-# scripts/run with less patience for the boot.
-IMPATIENT = """\
+# scripts/run on hardware, with less patience for the boot.
+ON_HARDWARE = """\
 import runpy, sys
 sys.path.insert(0, "scripts")
 from emulator import kvm
-kvm.BOOT_LIMIT = 1
+kvm.PVM, kvm.BOOT_LIMIT = "none", 1
 runpy.run_path("scripts/run", run_name="__main__")
 """
+RUN_ON_HARDWARE = [sys.executable, "-c", ON_HARDWARE, "--display", "none", "--emu", "kvm"]
 
 
 def program(directory: Path, end: str) -> str:
@@ -74,10 +75,20 @@ def test_no_permission_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         kvm.check()
 
 
+def test_what_is_no_hardware_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Newer QEMUs make a CPU of it, on which the kernel would be waited for in vain."""
+    monkeypatch.setattr(kvm, "DEVICE", str(tmp_path))
+    monkeypatch.setattr(kvm, "PVM", str(tmp_path))
+    monkeypatch.setattr(kvm.qemu, "EMULATOR", program(tmp_path, "exit 0"))
+    with pytest.raises(kvm.NoKvm, match="kvm_pvm here, which is no hardware: .* Take EMU=qemu"):
+        kvm.check()
+
+
 def test_what_qemu_refuses_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kvm, "DEVICE", str(tmp_path))
+    monkeypatch.setattr(kvm, "PVM", str(tmp_path / "none"))
     monkeypatch.setattr(kvm.qemu, "EMULATOR", program(tmp_path, "exit 134"))
-    with pytest.raises(kvm.NoKvm, match="cannot run this CPU by KVM .*: first word. Take EMU=qemu"):
+    with pytest.raises(kvm.NoKvm, match="cannot run this CPU by KVM: first word. Take EMU=qemu"):
         kvm.check()
 
 
@@ -93,7 +104,7 @@ def test_a_kvm_that_is_none_ends_it_with_a_reason(
 
 @needs_device
 def test_the_command_line(iso: str, tmp_path: Path) -> None:
-    done = start([*RUN, "--emu", "kvm", iso], program(tmp_path, "exit 0"))
+    done = start([*RUN_ON_HARDWARE, iso], program(tmp_path, "exit 0"))
     assert "first word" in done.stderr
     _, command = (tmp_path / "seen").read_text().splitlines()
     assert "-cpu host " in command and "-accel kvm " in command and f"-cdrom {iso}" in command
@@ -102,8 +113,7 @@ def test_the_command_line(iso: str, tmp_path: Path) -> None:
 @needs_device
 def test_a_guest_that_does_not_come_up_is_told(iso: str, tmp_path: Path) -> None:
     silent = program(tmp_path, 'case "$*" in *-cdrom*) exec sleep 5 ;; esac')
-    command = [sys.executable, "-c", IMPATIENT, "--display", "none", "--emu", "kvm", iso]
-    done = start(command, silent)
+    done = start([*RUN_ON_HARDWARE, iso], silent)
     assert done.returncode == 1
     assert "has not started within 1 s. This KVM does not run it: take EMU=qemu" in done.stderr
 
