@@ -20,6 +20,8 @@ from elf.symbols import Symbol
 NMI = 2
 ENOUGH = 1000  # NMIs: several for each entry
 LULL = 100  # in one `check`, at least
+# What an emulator decides by RFLAGS.RF: what a trap saves of it, and instruction breakpoints.
+BY_RF = re.compile(r"^rf-|\bexec\b")
 REBUILD_STEPS = 300  # instructions: more than it takes to come to the gate of NMIs and beyond
 
 
@@ -46,13 +48,20 @@ def nmis(machine: Qemu) -> int:
     return sum(record.vector == NMI for record in machine.interrupts())
 
 
+def without_rf(results: list[ktap.Result]) -> list[ktap.Result]:
+    return [result for result in results if not BY_RF.search(result.name)]
+
+
 def test_the_catalogue_in_a_storm(machine: Qemu) -> None:
     undisturbed = ktap.parse(machine.ask("check"))
+    rf_nmi = next(result for result in undisturbed if result.name == "rf-nmi")
+    # An NMI that saves RF as 1 has it set behind its IRETQ, whatever stands there.
+    compared = list if rf_nmi.passed else without_rf
     came = 0
     while came < ENOUGH:  # a busy host blows less of a storm
         with storm(machine):
             disturbed = ktap.parse(machine.ask("check"))
-        assert disturbed == undisturbed
+        assert compared(disturbed) == compared(undisturbed)
         before, came = came, nmis(machine)
         assert came > before + LULL, "that was no storm"
     machine.ask("regs")  # the last one that QMP has sent may still be on its way
