@@ -123,7 +123,7 @@ def _memory(insn: capstone.CsInsn, before: Registers, effect: Effect, load: Load
             effect.reads.append((at, SLOT, insn.reg_name(insn.operands[0].reg)))
 
 
-def _targets(insn: capstone.CsInsn) -> set[int]:
+def targets(insn: capstone.CsInsn) -> set[int]:
     """Where it goes on, of which a trap knows nothing; empty if it depends on a register."""
     # To Capstone, LOOP is a relative branch and no jump.
     jumps = any(map(insn.group, (CS_GRP_JUMP, CS_GRP_CALL, X86_GRP_BRANCH_RELATIVE)))
@@ -140,7 +140,7 @@ def _targets(insn: capstone.CsInsn) -> set[int]:
 def effect(insn: capstone.CsInsn, before: Registers, load: Load) -> Effect:
     """Return what @insn does in 64-bit code in the state @before; @load(address, size) is what is
     known of memory."""
-    found = Effect(targets=_targets(insn))
+    found = Effect(targets=targets(insn))
     if not _stack(insn, before, found, load):
         _memory(insn, before, found, load)
     if len(found.targets - {insn.address}) == 1:

@@ -68,14 +68,15 @@ class Event:
             found[name] = found.get(name, 0) & ~LOW_HALF | int(values[key], 16)
         return found
 
-    def hidden(self, following: Event) -> int | None:
-        """How many instructions that are not logged come before @following; None if nobody has counted
-        them. One that repeats itself is one, and one that faults is none."""
+    def hidden(self, following: Event) -> list[int]:
+        """The addresses of the instructions that are not logged before @following, as far as QEMU has
+        lines for them. One that repeats itself is one, and one that faults is none."""
         texts = (self.dump, *self.behind)
         each = [int(address, 16) for text in texts for address in EACH.findall(text)]
         ran = [address for address, _again in groupby(each)]
         # QEMU 7.2 writes the line of a logged instruction in front of its registers.
-        return len(ran) - (self.rip in ran[:1]) - (following.rip in ran[-1:]) if ran else None
+        first, last = self.rip in ran[:1], following.rip in ran[-1:]
+        return ran[first : len(ran) - last]
 
 
 @dataclass(eq=False)

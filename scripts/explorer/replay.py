@@ -12,6 +12,7 @@ from explorer.instruction import Effect
 from explorer.log import GENERAL, Delivered, Event, Executed, Registers
 from explorer.memory import Memory
 from explorer.program import Program
+from explorer.unlogged import Unlogged
 
 INT_SIZES = {b"\xcc": 1, b"\xce": 1, b"\xf1": 1, b"\xcd": 2}
 IRET_FLAGS = 0x3F7FD7 & ~(1 << 16)  # that IRETQ in ring 0 takes from the frame, but RF
@@ -71,6 +72,7 @@ class Replay:
         """The instructions in the ranges @logged are in the log."""
         self._program, self._code, self._memory = program, code, memory
         self._events, self._logged = events, logged
+        self._unlogged = Unlogged(program)
         rsps = {event.registers["rsp"] for event in events}
         self._pages = {place >> PAGE for rsp in rsps for place in (rsp, rsp - SLOT)}
         self.steps: list[Step] = []
@@ -182,11 +184,16 @@ class Replay:
 
     def _skip(self, event: Executed, following: Event) -> None:
         """Code runs behind @event that is not in the log, up to @following."""
-        name = self._program.place(self.state["rip"]).partition("+")[0]
+        begin = self.state["rip"]
+        name = self._program.place(begin).partition("+")[0]
         after = following.registers
         if isinstance(following, Delivered):
             after = {**after, **self._of_delivery()}
-        step = Step(skipped=event.hidden(following) or None, says=f"{name} runs")
+        ran = event.hidden(following)
+        if ran:
+            begin = ran[0] if begin == event.rip else begin  # where it leads is not known
+            ran = self._unlogged.complete(begin, ran, following.rip)
+        step = Step(skipped=len(ran) or None, says=f"{name} runs")
         self.steps.append(step)
         self._hidden = step
         self._become(step, after)

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from explorer.memory import Memory
 from explorer.program import Program
 from explorer.recording import Source, make, runs
 from explorer.replay import Disagreement
+from explorer.unlogged import Unlogged
 from manuals import OFFSETS
 from museum.bugs import bugs
 
@@ -164,11 +166,12 @@ def test_the_debugger_sees_the_same(
 
 @pytest.fixture(scope="module")
 def measured(iso: str) -> tuple[Program, Memory, Raised, str]:
-    """One entry's raw log."""
+    """The raw log of two entries, and what the kernel said of the first."""
     program = Program(BUILD / "barestub.elf", ROOT)
     with Machine(Path(iso), program, [*program.path, *program.programs]) as running:
         tables = running.tables()
         raised = running.raise_fault(PLAIN)
+        running.raise_fault(RING_3)
         running.stop()
         return program, tables, raised, running.log()
 
@@ -210,6 +213,28 @@ def test_what_disagrees_is_refused(measured: tuple[Program, Memory, Raised, str]
     other = text.replace(f"RIP={stub:016x}", f"RIP={stub - 16:016x}")
     with pytest.raises(Disagreement, match="vector 14 went to"):
         remake(measured, other, raised.text)
+
+
+def test_what_qemu_has_no_line_for_is_found(
+    measured: tuple[Program, Memory, Raised, str],
+) -> None:
+    """QEMU may have one for where a RET leads, or a pointer, or none."""
+    program, tables, _, text = measured
+    by_memory = re.compile(r"ret$|call (?!0x)|jmp (?!0x)")
+
+    def is_by_memory(address: int) -> bool:
+        insn = program.decode(address, program.data(address, 15), {"cs": 8})
+        return bool(by_memory.match(f"{insn.mnemonic} {insn.op_str}".strip()))
+
+    source = Source(program, log.parse(text), tables, "", "", [])
+    many, few, missing = Unlogged(program), Unlogged(program), 0
+    for event, following in pairwise(runs(source)[program.symbol("fault_gp_user_cli").address]):
+        if lines := event.hidden(following):
+            whole = many.complete(lines[0], lines, following.rip)
+            known = whole[:1] + [at for before, at in pairwise(whole) if not is_by_memory(before)]
+            assert few.complete(lines[0], known, following.rip) == whole
+            missing += len(whole) - len(known)
+    assert missing > 256  # a call for each vector
 
 
 def test_the_text_fits_a_terminal(shelf: Shelf) -> None:
