@@ -31,9 +31,10 @@ export function explorer(entries, pick) {
         player.update();
     };
     const pause = () => {
+        if (!timer) return;
         clearInterval(timer);
         timer = 0;
-        player?.showPlaying(false);
+        player.showPlaying(false);
     };
     const advance = () => (player.step >= player.line.count ? pause() : seek(player.step + 1));
     const togglePlay = () => {
@@ -117,7 +118,8 @@ async function side(entry, byName, isBeside) {
         const state = stateAt(recording, k);
         for (const panel of panels) panel.update(k, state);
     };
-    return { entry, recording, panels, update };
+    const follow = () => panels.forEach((panel) => panel.follow?.());
+    return { entry, recording, panels, update, follow };
 }
 
 function assemble(route, sides, { entries, pick, seek, togglePlay }) {
@@ -145,6 +147,8 @@ function assemble(route, sides, { entries, pick, seek, togglePlay }) {
             line.update(player.step);
             lamps.update(steps.map((list) => list[player.step]));
             transport.update();
+            // All is written before anything is measured: a step is laid out once.
+            sides.forEach((each) => each.follow());
         },
     };
     player.parts = [

@@ -41,6 +41,10 @@ export function sourcePanel(recording, sources, patched) {
         if (!current) return;
         current.classList.add("current");
         current.setAttribute("aria-current", "step");
+    };
+    const follow = () => {
+        const current = lines.querySelector(".current");
+        if (!current) return;
         // No line is cut in half at the top.
         const above = Math.floor((box.clientHeight / current.offsetHeight - 1) / 2);
         const top = current.offsetTop - Math.max(0, above) * current.offsetHeight;
@@ -76,7 +80,7 @@ export function sourcePanel(recording, sources, patched) {
         show(file, text.replace(/\n$/, "").split("\n"), /\.[ch]$/.test(file), new Set(own?.lines));
         point(number - 1);
     };
-    return { element, update };
+    return { element, update, follow };
 }
 
 function line(text, isC, isMistake) {

@@ -60,6 +60,7 @@ export function stackPanel(recording) {
         ),
     );
 
+    let top = null; // the row that RSP points to
     const update = (k, state) => {
         const rsp = BigInt(`0x${state.registers.rsp}`);
         const home = places.find((place) => holds(place, rsp));
@@ -74,9 +75,10 @@ export function stackPanel(recording) {
                 recording,
             });
         }
-        keepInSight(scroll, rows.get(state.registers.rsp)?.row);
+        top = rows.get(state.registers.rsp)?.row;
     };
-    return { element, update };
+    const follow = () => keepInSight(scroll, top);
+    return { element, update, follow };
 }
 
 function addresses(recording) {
