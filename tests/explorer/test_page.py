@@ -10,7 +10,7 @@ import pytest
 import played
 from conftest import BUILD, ROOT
 from explorer import modules, pack, shots
-from explorer.browser import READY, Browser
+from explorer.browser import READY, SIZES, Browser
 from manuals import CONSTANTS, VECTORS
 from museum.bugs import bugs
 
@@ -58,7 +58,7 @@ def test_every_recording_plays_to_its_end(
     browser: Browser, page: Path, recordings: dict[str, played.Json]
 ) -> None:
     """And each step shows what the JSON says: registers, stack, RSP, instruction, source."""
-    browser.open(page, HOME)
+    browser.visit(page, HOME)
     for name, recording in recordings.items():
         browser.go(f"#/trap/{name}/0")
         places = played.places(recording)
@@ -86,7 +86,7 @@ def check_source(recording: played.Json, number: int, has: list, where: str) -> 
 
 
 def test_keys(browser: Browser, page: Path) -> None:
-    browser.open(page, HOME)
+    browser.visit(page, HOME)
     for key, expected in (("ArrowRight", 1), ("j", 2), ("ArrowLeft", 1), ("k", 0), ("k", 0)):
         press(browser, key)
         assert step(browser) == expected, key
@@ -100,6 +100,22 @@ def test_keys(browser: Browser, page: Path) -> None:
     stopped = step(browser)
     time.sleep(0.6)  # longer than a step takes
     assert step(browser) == stopped
+
+
+IN_SIGHT = """
+const isInside = (inner, outer) => inner.top >= outer.top - 1 && inner.bottom <= outer.bottom + 1;
+return ['.lines .current', '.at-rsp'].map((selector) => document.querySelector(selector)).map(
+    (row) => isInside(row.getBoundingClientRect(), row.closest('.scroll').getBoundingClientRect()));
+"""
+
+
+def test_line_and_slot_are_kept_in_sight(browser: Browser, page: Path) -> None:
+    browser.prefer(motion="reduce")
+    browser.open(page, HOME)
+    browser.size("small")
+    for number in (30, 0, 12, 60):
+        browser.go(f"{HOME}{number}")
+        assert browser.run(IN_SIGHT) == [True, True], number
 
 
 def test_letters_can_be_switched_off(browser: Browser, page: Path) -> None:
@@ -141,7 +157,7 @@ return settled();
 
 
 def test_a_link_followed_right_behind_a_key_is_gone_to(browser: Browser, page: Path) -> None:
-    browser.open(page, "#/trap/ud-ud2/7")
+    browser.visit(page, "#/trap/ud-ud2/7")
     browser.run(KEY_AND_GO)
     assert "pf-write-readonly" in text(browser, ".trap-name") and step(browser) == 3
 
@@ -163,7 +179,7 @@ def test_the_steps_of_two_recordings_align(
 ) -> None:
     """Each step of both is there once and in order; alike ones stand in one row."""
     left, right = recordings["pf-write-readonly"], recordings["ud-ud2"]
-    browser.open(page, "#/trap/pf-write-readonly/0/vs/ud-ud2")
+    browser.visit(page, "#/trap/pf-write-readonly/0/vs/ud-ud2")
     rows = browser.run(READ_ROWS)
     for side, recording in ((0, left), (1, right)):
         taken = [row[side] for row in rows if not row[2 + side]]
@@ -188,8 +204,10 @@ def test_what_is_repeated_aligns_with_its_first_time(browser: Browser) -> None:
     assert browser.run(script, sound, broken)[:2] == [[0, -1], [1, 0]]
 
 
+# The page is hidden meanwhile, as only text is read.
 READ_ROWS = """
 const rows = [];
+document.body.style.display = 'none';
 const count = Number(document.querySelector('.scrubber').max);
 for (let k = 0; k < count; k++) {
     const panels = [...document.querySelectorAll('.now')];
@@ -197,6 +215,7 @@ for (let k = 0; k < count; k++) {
                ...panels.map((p) => p.classList.contains('waits'))]);
     document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowRight', bubbles: true }));
 }
+document.body.style.display = '';
 return rows;
 """
 
@@ -206,7 +225,7 @@ HREFS = "return [...document.querySelectorAll('.why a')].map((a) => a.getAttribu
 
 def test_duties_light_up(browser: Browser, page: Path) -> None:
     """Each of the six can be gone to, is then lit, and has its reasons with two links."""
-    browser.open(page, HOME)
+    browser.visit(page, HOME)
     names = texts(browser, ".lamp")
     assert len(names) == 6
     for number, name in enumerate(names):
@@ -250,7 +269,7 @@ def test_bits_are_decoded_on_hover_and_focus(
     browser: Browser, page: Path, recordings: dict[str, played.Json]
 ) -> None:
     recording = recordings["pf-write-readonly"]
-    browser.open(page, f"{HOME}30")
+    browser.visit(page, f"{HOME}30")
     registers, _ = list(played.states(recording))[30]
     for event in ("mouseenter", "focus"):
         found = decoded(browser, register("rflags"), event)
@@ -269,7 +288,7 @@ def test_a_gate_is_taken_apart(
         recording = recordings[name]
         at = next(k for k, one in enumerate(recording["steps"]) if one.get("delivery") == "gate")
         stub = next(one for one in recording["steps"] if one.get("delivery") == "jump")["set"]
-        browser.open(page, f"#/trap/{name}/{at}")
+        browser.visit(page, f"#/trap/{name}/{at}")
         found = decoded(browser, "document.querySelector('.now .bits')")
         vector = VECTORS[recording["vector"]]
         assert found["offset"] == stub["rip"]
@@ -337,18 +356,19 @@ def test_themes_and_motion_follow_the_system_and_the_switches(browser: Browser, 
     assert browser.run(motion) != "0s"
 
 
-@pytest.mark.parametrize("size", ["large", "small", "phone"])
-def test_nothing_is_wider_than_the_window(browser: Browser, page: Path, size: str) -> None:
-    browser.size(size)
-    browser.open(page, "#/trap/pf-write-readonly/30")
-    for where in ("", BESIDE, *(f"#/{tab}" for tab in TABS)):
-        browser.go(where or address(browser))
-        assert browser.run("return document.documentElement.scrollWidth <= innerWidth"), where
+def test_nothing_is_wider_than_the_window(browser: Browser, page: Path) -> None:
+    browser.visit(page, f"{HOME}30")
+    for where in (f"{HOME}30", BESIDE, *(f"#/{tab}" for tab in TABS)):
+        browser.go(where)
+        for size in SIZES:
+            browser.size(size)
+            fits = browser.run("return document.documentElement.scrollWidth <= innerWidth")
+            assert fits, f"{where}, {size}"
 
 
 def test_print(browser: Browser, page: Path) -> None:
     """On paper nothing can be pressed, and no slot is cut off."""
-    browser.open(page, "#/trap/pf-write-readonly/30")
+    browser.visit(page, "#/trap/pf-write-readonly/30")
     browser.prefer(media="print")
     transport = "return getComputedStyle(document.querySelector('.transport')).display"
     assert browser.run(transport) == "none"
@@ -359,43 +379,57 @@ def test_print(browser: Browser, page: Path) -> None:
 
 
 AXE_RUN = """
-const [rules, done] = arguments;
+const [rules, part, done] = arguments;
 const words = (rule, node) => `${rule.id}: ${node.html.slice(0, 120)} ${node.failureSummary}`;
-axe.run(document, { runOnly: rules, resultTypes: ['violations'] }).then(({ violations }) =>
+axe.run(part, { runOnly: rules, resultTypes: ['violations'] }).then(({ violations }) =>
     done(violations.flatMap((rule) => rule.nodes.map((node) => words(rule, node)))));
 """
 
 
-def findings(browser: Browser, axe: str, rules: list[str]) -> list[str]:
+def findings(browser: Browser, axe: str, rules: list[str], part: str = ":root") -> list[str]:
     if not browser.run("return 'axe' in window"):
         browser.driver.execute_script(axe)
-    return browser.driver.execute_async_script(AXE_RUN, rules)
+    return browser.driver.execute_async_script(AXE_RUN, rules, part)
 
 
-# The dark theme differs in its colours alone, which two tabs show all of.
-@pytest.mark.parametrize(
-    "theme, rules, tabs",
-    [("light", AXE_TAGS, TABS[1:]), ("dark", ["color-contrast"], ["stacks", "about"])],
-)
-def test_axe_finds_nothing(
-    browser: Browser, page: Path, axe: str, theme: str, rules: list[str], tabs: list[str]
-) -> None:
-    browser.prefer(theme=theme, motion="reduce")
-    browser.open(page, "", visited=False)
-    assert findings(browser, axe, rules) == [], "with the story"
-    for where in (f"{HOME}30", BESIDE, "#/truth?find=ac-user", *(f"#/{tab}" for tab in tabs)):
+def findings_in_both(browser: Browser, axe: str, part: str = ":root") -> list[str]:
+    """In light and in dark, which differs in its colours alone."""
+    light = findings(browser, axe, AXE_TAGS, part)
+    click(browser, "#switch-theme")
+    dark = findings(browser, axe, ["color-contrast"], part)
+    click(browser, "#switch-theme")
+    return light + dark
+
+
+# Two tabs show all of the dark theme's colours. The light one's elements are looked at everywhere.
+def test_axe_finds_nothing(browser: Browser, page: Path, axe: str) -> None:
+    browser.prefer(motion="reduce")
+    browser.open(page, visited=False)
+    assert findings_in_both(browser, axe) == [], "with the story"
+    for where in (f"{HOME}30", BESIDE, "#/truth?find=ac-user", "#/stacks", "#/about"):
         browser.go(where)
-        assert findings(browser, axe, rules) == [], where
+        assert findings_in_both(browser, axe) == [], where
+    for where in ("#/bugs", "#/cost", "#/vectors"):
+        browser.go(where)
+        assert findings(browser, axe, AXE_TAGS) == [], where
     browser.size("phone")
     browser.go(f"{HOME}12")
     browser.run("document.querySelector('.cpu .bits').focus()")
-    assert findings(browser, axe, rules) == [], "on a phone, with bits decoded"
+    assert findings_in_both(browser, axe) == [], "on a phone, with bits decoded"
     click(browser, "#choose")
-    assert findings(browser, axe, rules) == [], "with the list of traps"
+    assert findings_in_both(browser, axe, "dialog") == [], "with the list of traps"
+
+
+def test_axe_finds_what_cannot_be_read(browser: Browser, page: Path, axe: str) -> None:
+    """Or else all that it says of the page is worth nothing."""
+    browser.open(page, "#/about")
+    browser.run("document.querySelector('h1').style.color = '#aaa'")
+    [finding] = findings(browser, axe, AXE_TAGS)
+    assert finding.startswith("color-contrast: <h1") and "#aaaaaa" in finding
 
 
 def test_tabs_have_what_the_repository_has(browser: Browser, page: Path) -> None:
-    browser.open(page, "#/vectors")
+    browser.visit(page, "#/vectors")
     assert [int(n) for n in texts(browser, "tbody th")] == list(VECTORS)
     browser.go("#/bugs")
     assert sorted(texts(browser, ".bug h3")) == sorted(bug.name for bug in bugs())
@@ -405,7 +439,7 @@ def test_tabs_have_what_the_repository_has(browser: Browser, page: Path) -> None
 
 
 def test_the_table_of_truth_is_filtered(browser: Browser, page: Path) -> None:
-    browser.open(page, "#/truth")
+    browser.visit(page, "#/truth")
     everything = len(texts(browser, ".truth tbody tr"))
     browser.go("#/truth?what=differs&who=qemu-7.2")
     differing = texts(browser, ".truth tbody tr td:nth-child(3)")
