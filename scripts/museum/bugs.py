@@ -40,6 +40,9 @@ COMPILED = (
     *("asm", "boot", "kernel", "tests", "generated", "silicon"),
     *("c-flags", "nasm-flags", "objects", "names"),
 )
+# A copy is no clone, and its version has no commit. Whatever the bug, it is but a string: it stays as
+# it was built first.
+VERSION = "build/generated/version.c"
 
 FIELD = re.compile(r"^([A-Z][a-z-]+): (.*(?:\n[ \t]+.*)*)", re.MULTILINE)
 CATCH = re.compile(r'^(\S+)(?: (\S+))? "(.*)"$')
@@ -113,12 +116,36 @@ class Tree:
         self.build.mkdir(parents=True)
         self._copy([ROOT / source for source in SOURCES], self.path)
         self._copy([BUILD / part for part in COMPILED], self.build)
+        self._sound = self._times()
+        # Python compiles its own modules once for all copies.
+        (BUILD / "pycache").mkdir(exist_ok=True)
+        (self.build / "pycache").symlink_to(BUILD / "pycache")
 
     @staticmethod
     def _copy(sources: list[Path], target: Path) -> None:
         """Times are kept, for make goes by them."""
         there = [str(source) for source in sources if source.exists()]
         _call(["cp", "-Rp", *there, str(target)], ROOT)
+
+    def _times(self) -> dict[str, int]:
+        """When each file was changed, by its path in the tree."""
+        times = {}
+        for directory, _, names in os.walk(self.path):
+            for name in names:
+                path = os.path.join(directory, name)
+                times[os.path.relpath(path, self.path)] = os.stat(path).st_mtime_ns
+        return {path: time for path, time in times.items() if not path.startswith(VERSION)}
+
+    def restore(self) -> None:
+        """Make it what it was: nothing is left of a bug, and nothing sound is built again."""
+        times = self._times()
+        for path in times.keys() - self._sound.keys():
+            (self.path / path).unlink()
+        for path, time in self._sound.items():
+            if times.get(path) != time:
+                is_built = path.startswith("build/")
+                original = BUILD / path.removeprefix("build/") if is_built else ROOT / path
+                shutil.copy2(original, self.path / path)
 
     def remove(self) -> None:
         """Delete it; an ISO is large."""

@@ -140,9 +140,10 @@ def _of_a_machine(tree: Tree, *arguments: str) -> str:
     return _summary(said)
 
 
-def static(tree: Tree, _catch: Catch | None = None) -> str:
-    """The tests that read the ELF file."""
-    return _summary(_run_pytest(tree.make("barestub.elf").parent, "path/test_stubs.py"))
+def static(tree: Tree, catch: Catch | None = None) -> str:
+    """The tests that read the ELF file, or the one that @catch names."""
+    test = f"::{catch.subject}" if catch else ""
+    return _summary(_run_pytest(tree.make("barestub.elf").parent, f"path/test_stubs.py{test}"))
 
 
 def fuzz(tree: Tree, _catch: Catch | None = None) -> str:

@@ -82,13 +82,22 @@ class Broken:
 
 
 @pytest.fixture(scope="module")
-def broken(request: pytest.FixtureRequest) -> Iterator[Broken]:
+def tree() -> Iterator[Tree]:
+    """One tree for all bugs, one behind the other."""
+    made = Tree(f"museum/{os.getpid()}")  # of each worker of pytest-xdist
+    yield made
+    made.remove()
+
+
+@pytest.fixture(scope="module")
+def broken(request: pytest.FixtureRequest, tree: Tree) -> Iterator[Broken]:
     """For all tests of one bug, which pytest lets follow each other."""
     bug = request.param
-    tree = Tree(f"museum/{bug.name}-{os.getpid()}")  # of each worker of pytest-xdist
-    tree.apply(bug)
-    yield Broken(bug, tree)
-    tree.remove()
+    try:
+        tree.apply(bug)
+        yield Broken(bug, tree)
+    finally:
+        tree.restore()
 
 
 # The same one for all tests: pytest groups them by the place in it.
@@ -138,8 +147,8 @@ def test_stublint_forgets_no_mistake() -> None:
     assert {bug.name for bug in MUSEUM} == RULES.keys() | BEYOND.keys()
 
 
-def test_the_same_checks_are_content_with_the_kernel_as_it_is() -> None:
-    tree = Tree("museum/intact")
+def test_the_same_checks_are_content_with_the_kernel_as_it_is(tree: Tree) -> None:
+    tree.restore()  # pytest lets the last bug live on
     assert checks.static(tree) == ""
     subjects = sorted({c.subject for bug in MUSEUM for c in bug.catches if c.check == "check"})
     words = [*(f"raise {subject}" for subject in subjects), "poweroff"]
