@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bochs import Bochs
 from guest import PROMPT, Guest
+from emulator import behind_grub
 from qemu import Qemu
 from elf import symbols
 
@@ -96,7 +97,8 @@ class Target:
     def _qemu(self, elf: Path) -> Callable[[], Guest]:
         """Boot once; return what starts a machine from there, which has translated nothing yet."""
         state = str(Path(self._directory.name) / "state")
-        with Qemu(self._iso, options=NO_SCREEN) as machine:
+        begin = str(behind_grub.state())
+        with Qemu(self._iso, state=begin, options=NO_SCREEN) as machine:
             machine.wait_for(PROMPT)
             machine.save_state(state)
         found = symbols.load(elf)
