@@ -52,15 +52,37 @@ void storm_note(struct storm *storm, struct wrong wrong)
     storm->wrong.cpu = (unsigned)(storm - storms);
 }
 
+/// Wait for the next tick of the timer. Return the time-stamp counter then.
+static uint64_t next_tick(void)
+{
+    uint64_t tick = timer_ticks();
+    while (timer_ticks() == tick)
+        hlt();
+    return rdtsc();
+}
+
+static uint64_t median(uint64_t *values, unsigned count)
+{
+    for (unsigned end = 1; end < count; end++)
+        for (unsigned i = end; i > 0 && values[i - 1] > values[i]; i--) {
+            uint64_t larger = values[i - 1];
+            values[i - 1] = values[i];
+            values[i] = larger;
+        }
+    return values[count / 2];
+}
+
 /// The time-stamp counter's rate, by the ticks of the timer, which tell the time as long as it is
-/// calm.
+/// calm. A host that stalls spoils one or two of them, and not the median.
 static uint64_t measure_tsc(void)
 {
-    hlt();
-    uint64_t tick = timer_ticks(), tsc = rdtsc();
-    while (timer_ticks() < tick + CALIBRATION_TICKS)
-        hlt();
-    return (rdtsc() - tsc) * TIMER_HZ / (timer_ticks() - tick);
+    uint64_t lengths[CALIBRATION_TICKS], last = next_tick();
+    for (unsigned i = 0; i < CALIBRATION_TICKS; i++) {
+        uint64_t now = next_tick();
+        lengths[i] = now - last;
+        last = now;
+    }
+    return median(lengths, CALIBRATION_TICKS) * TIMER_HZ;
 }
 
 /// Of the eight registers of the local APIC from @offset on, the highest vector that is set, or 0.

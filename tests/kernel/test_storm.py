@@ -12,13 +12,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import gdbstub
 import ktap
 import pytest
 
-from conftest import BUILD, ROOT, stopped_at_prompt
+from conftest import BUILD, NO_SCREEN, ROOT, stopped_at_prompt
 from elf.symbols import Symbol
+from emulator.qemu import clock_of_instructions
 from gdbstub import GdbStub
-from guest import ANSWER
+from guest import ANSWER, PROMPT
 from manuals import CONSTANTS
 from qemu import Qemu
 from structures import offset
@@ -135,6 +137,38 @@ def test_its_words(machine: Qemu) -> None:
     for words in ("0", "5 traps of", "x", "5 traps 7 8", "traps", "4294967301"):
         assert machine.ask(f"storm {words}").startswith("`storm` takes a number of seconds")
     assert "seed 9\n" in machine.ask("storm 100 traps 9")
+
+
+LOST_TICKS = 20
+
+
+def test_a_host_that_stalls_makes_no_second_longer(
+    iso: str, grub: str, symbols: dict[str, Symbol], elf: str, tmp_path: Path
+) -> None:
+    """The ticks that are due meanwhile come as one."""
+    ticks = CONSTANTS["CPU_BASE"] + offset(elf, "cpu", "ticks")
+    result = symbols["sum"].address + offset(elf, "storm", "tsc_per_second")
+
+    def measure(lost: int) -> int:
+        """Return what a storm takes for a second if so many ticks are lost as it measures."""
+        machine.type("storm 1 traps")
+        state = None
+        for _ in range(4):  # until one tick has come
+            state = stub.run_to(symbols["timer_ticks"].address, state)
+        for _ in range(lost):
+            state = stub.run_to(symbols["handle_tick"].address, state)
+            before = int.from_bytes(stub.read(ticks, 8), "little")
+            stub.write(ticks, (before - 1).to_bytes(8, "little"))
+        stub.run_to(symbols["storm_report"].address)  # until here it takes what is typed
+        return int.from_bytes(stub.read(result, 8), "little")
+
+    socket = str(tmp_path / "gdb")
+    options = (*NO_SCREEN, *clock_of_instructions(), *gdbstub.options(socket))
+    with Qemu(iso, state=grub, options=options) as machine:
+        machine.wait_for(PROMPT)
+        with GdbStub(socket) as stub:
+            second, stalled = measure(lost=0), measure(LOST_TICKS)
+    assert abs(stalled - second) < second / 100
 
 
 SHORT_SECOND = 400_000_000  # cycles; a busy host's timer still rings within five of these
