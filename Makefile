@@ -337,6 +337,12 @@ $(BUILD)/%.iso: $(BUILD)/loaded.elf grub.cfg $(BUILD)/%.cfg
 	@cp $(BUILD)/$*.cfg $(BUILD)/iso-$*/boot/grub/run.cfg
 	$(write_iso)
 
+# Without GRUB, for those that go on behind its start: written in a tenth of the time.
+$(BUILD)/%.bare.iso: $(BUILD)/loaded.elf grub.cfg $(BUILD)/%.cfg
+	@echo '  ISO   $@'
+	@xorriso -as mkisofs -R -o $@ -graft-points boot/barestub.elf=$< boot/grub/grub.cfg=grub.cfg \
+		boot/grub/run.cfg=$(BUILD)/$*.cfg > $(@:.iso=.log) 2>&1 || { cat $(@:.iso=.log); exit 1; }
+
 # Where scripts/emulator/behind_grub.py has a machine wait.
 $(BUILD)/waiting.iso: GRUB_MODULES += test iorw sleep
 $(BUILD)/waiting.iso: scripts/emulator/waiting.cfg Makefile

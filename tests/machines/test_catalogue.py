@@ -132,7 +132,7 @@ def tree() -> Iterator[Tree]:
 def checked(tree: Tree) -> Played:
     """What the kernel says of that catalogue."""
     words = f"{own_entries.RUN}; poweroff"
-    return play(tree.make("run.iso", run=words, faults=own_entries.DIRECTORY), TIMEOUT)
+    return play(tree.make("run.bare.iso", run=words, faults=own_entries.DIRECTORY), TIMEOUT)
 
 
 @pytest.mark.parametrize("name", WRONG)

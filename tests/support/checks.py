@@ -156,7 +156,7 @@ def fuzz(tree: Tree, _catch: Catch | None = None) -> str:
 
 def check(tree: Tree, catch: Catch) -> str:
     """One entry of the catalogue, in QEMU."""
-    iso = tree.make("run.iso", run=f"raise {catch.subject}; poweroff")
+    iso = tree.make("run.bare.iso", run=f"raise {catch.subject}; poweroff")
     played = play(iso, STOP_TIMEOUT if catch.symptom.endswith("stopped") else TIMEOUT)
     if match := RESULT.search(played.text):
         return match[1]
@@ -181,7 +181,7 @@ def _play_catalogue(tree: Tree, sound: list[str]) -> Played:
         return False
 
     words = f"{own_entries.RUN}; {REPORTED}; check; poweroff"
-    iso = tree.make("run.iso", run=words, faults=own_entries.DIRECTORY)
+    iso = tree.make("run.bare.iso", run=words, faults=own_entries.DIRECTORY)
     # Not exactly: the single step of a REP instruction is wrong then, in QEMU 7.2.
     return play(
         iso, CATALOGUE_TIMEOUT, exact=False, silence=CATALOGUE_SILENCE, is_enough=is_enough

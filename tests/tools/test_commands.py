@@ -217,7 +217,7 @@ def test_a_space_in_a_path_is_named(tmp_path: Path) -> None:
         assert "space in its name" in done.stderr and f"{tmp_path}/{name}" in done.stderr
 
 
-WORDS = BUILD / f"words-{os.getpid()}.iso"  # pytest-xdist's workers are processes
+WORDS = BUILD / f"words-{os.getpid()}.bare.iso"  # pytest-xdist's workers are processes
 
 
 def words_image(words: str) -> subprocess.CompletedProcess[str]:
