@@ -1,5 +1,5 @@
-"""Most of a boot is the BIOS, and GRUB until it reads its configuration: the same for each ISO. So it is
-done once. The machine is saved there, and others go on from it with an ISO of their own:
+"""Most of a boot is the BIOS, and GRUB until it reads its configuration: the same for each ISO. So
+it is done once. The machine is saved there, and others go on from it with an ISO of their own:
 
     waiting.iso    BIOS    GRUB    its modules    waiting.cfg: waits at a port
                                                        |
@@ -7,12 +7,12 @@ done once. The machine is saved there, and others go on from it with an ISO of t
                                                        |
     any ISO                                       its grub.cfg    its kernel
 
-It is still GRUB that reads the ISO, and loads its kernel as the ISO's configuration says. What it waits
-for is that the port has gone: QEMU keeps the states of devices and not that they are there, and the
-debug console of the machine that is saved is in none that goes on. Nobody has to send it anything.
+It is still GRUB that reads the ISO, and loads its kernel as the ISO's configuration says. What it
+waits for is that the port has gone: a saved machine is the states of its devices, not that they are
+there, and the debug console of the one that waits is in none that goes on. Nobody has to tell it.
 
-The state is a machine's of one CPU without a screen. GRUB uses nothing by which CPU models differ, so
-it does for all of them, and by any clock.
+The state is a machine's of one CPU without a screen. GRUB uses nothing by which CPU models differ,
+so it does for all of them, and by any clock.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ import time
 from pathlib import Path
 
 from emulator.qemu import EMULATOR, clock_of_instructions, qemu_command
-from emulator.qmp import Qmp
+from emulator.qmp import Qmp, QmpError
 from emulator.qmp import options as qmp_options
 
 ROOT = Path(__file__).parents[2]
@@ -39,7 +39,7 @@ ROOT = Path(__file__).parents[2]
 BUILD = Path(os.environ.get("STATE_BUILD") or os.environ.get("BUILD", ROOT / "build")).absolute()
 ISO = BUILD / "waiting.iso"
 CONFIGURATION = Path(__file__).with_name("waiting.cfg")
-SOURCES = [CONFIGURATION, ROOT / "Makefile", Path(__file__)]
+SOURCES = [CONFIGURATION, ROOT / "Makefile", *Path(__file__).parent.glob("*.py")]
 
 NO_SCREEN = ["-vga", "none"]
 PORT = 0xE9  # as in waiting.cfg
@@ -54,8 +54,8 @@ class NeverWaits(Exception):
 
 
 def options() -> list[str]:
-    """Return the options for a machine of one CPU that shall have no screen, and go on behind GRUB's
-    start. Raises NeverWaits."""
+    """Return the options for a machine of one CPU that shall have no screen, and go on behind
+    GRUB's start. Raises NeverWaits."""
     return [*NO_SCREEN, "-incoming", f"exec:cat {shlex.quote(str(state()))}"]
 
 
@@ -86,7 +86,8 @@ def save(iso: Path, path: Path, timeout: float = TIMEOUT) -> None:
         theirs.close()
         try:
             if not _hear(process, timeout, 1):
-                raise NeverWaits(f"GRUB never waits in {iso}. Its last words:\n{_words(iso, timeout)}")
+                words = _words(iso, timeout)
+                raise NeverWaits(f"GRUB never waits in {iso}. Its last words:\n{words}")
             qmp = Qmp(ours, timeout)
             qmp.execute("qmp_capabilities")
             path.write_bytes(_migrate(qmp))
@@ -96,7 +97,7 @@ def save(iso: Path, path: Path, timeout: float = TIMEOUT) -> None:
 
 
 def _migrate(qmp: Qmp) -> bytes:
-    """The running machine, which runs on wherever this is loaded."""
+    """Return the running machine, which runs on wherever this is loaded."""
     with tempfile.TemporaryDirectory(prefix="barestub-") as directory, socket.socket(
         socket.AF_UNIX
     ) as server:
@@ -108,7 +109,8 @@ def _migrate(qmp: Qmp) -> bytes:
         connection, _ = server.accept()
         with connection, connection.makefile("rb") as state:
             saved = state.read()
-    assert (status := qmp.execute("query-migrate")["status"]) == "completed", status
+    if (status := qmp.execute("query-migrate")["status"]) != "completed":
+        raise QmpError(f"QEMU does not save its machine: {status}")
     return saved
 
 
@@ -126,7 +128,7 @@ def _start(command: list[str], inherited: list[int]) -> subprocess.Popen[bytes]:
 
 
 def _hear(process: subprocess.Popen[bytes], timeout: float, size: int) -> bytes:
-    """What comes from @process: @size bytes, or what there is at its end or after @timeout seconds."""
+    """Return @size bytes of @process, or less at its end or after @timeout seconds."""
     heard = b""
     end = time.monotonic() + timeout
     pipe = process.stdout.fileno()
@@ -139,7 +141,7 @@ def _hear(process: subprocess.Popen[bytes], timeout: float, size: int) -> bytes:
 
 
 def _words(iso: Path, timeout: float) -> str:
-    """What GRUB says in @iso: a BIOS without a screen can say it on the serial line."""
+    """Return what GRUB says in @iso: a BIOS without a screen can say it on the serial line."""
     command = [*_machine(iso), "-machine", "pc,graphics=off", "-serial", "stdio"]
     with _start(command, []) as process:
         heard = _hear(process, timeout, 1 << 20)

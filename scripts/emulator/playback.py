@@ -67,10 +67,10 @@ def play(
     silence: float | None = None,
     is_enough: Callable[[str], bool] = lambda _: False,
 ) -> Played:
-    """Start the kernel of @iso, for @timeout seconds at most, @silence of them without a word, or until @is_enough,
-    asked after each line, says so of what the guest has said. If @exact, time goes by the
-    instructions executed, so that each run is the same whatever the load. With @witness QEMU logs
-    each trap."""
+    """Start the kernel of @iso behind GRUB's start, for @timeout seconds at most, @silence of them
+    without a word, or until @is_enough, asked after each line, says so of what the guest has said.
+    If @exact, time goes by the instructions executed, so that each run is the same whatever the
+    load. With @witness QEMU logs each trap. Raises NeverWaits."""
     with tempfile.TemporaryDirectory(prefix="barestub-") as directory:
         log = Path(directory, "int.log")
         command = qemu_command(str(iso), uefi=False, directory=directory)
