@@ -276,7 +276,7 @@ explore: ## write a page that plays each trap, or those of a KERNEL
 
 mutate.options := K="..."
 mutate: ## break each step of the path: a test must find it
-	@$(DEPS) kernel image run debug silicon bugs test
+	@$(DEPS) kernel image run debug silicon bugs lint test
 	@$(MAKE) --no-print-directory $(ISO) $(if $(IS_X86_64),$(SILICON)/fuzz)
 	@$(PYTHON) tests/mutate.py $(if $(K),$(call quote,$(value K)))
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emulator import behind_grub
+from elf.structures import offset
 from emulator.qemu import EMULATOR, clock_of_instructions, qemu_command
 from emulator.qmp import Qmp, QmpError, options
 from explorer.memory import Memory
@@ -38,11 +39,10 @@ HALTED = b"System Halted."
 
 ARGUMENTS = ("rdi", "rsi")  # System V ABI, AMD64 supplement, 3.2.3
 
-# What struct cpu has counted and kept: the traps by vector and in all, the last 32, the ticks. A
-# packet holds half of it.
-COUNTED = CONSTANTS["CPU_BASE"] + CONSTANTS["CPU_TABLES_SIZE"]
-COUNTED_SIZE = 257 * 8 + 32 * 32 + 8
-COUNTS = range(COUNTED, COUNTED + COUNTED_SIZE, COUNTED_SIZE // 2)
+# What struct cpu has counted and kept begins and ends in front of these: the traps by vector and in
+# all, the last ones, the ticks.
+COUNTED, BEHIND_IT = "trap_count", "apic_id"
+PACKETS = 2  # that hold all of it
 
 IDT_SIZE, TSS_SIZE = 256 * 16, 104
 TABLE = re.compile(r"^(IDT|TR) *=(?:[0-9a-f]+)? +([0-9a-f]+)", re.MULTILINE)
@@ -81,6 +81,9 @@ class Machine:
         prompt."""
         self._program = program
         self._counts = all(programs in where for programs in program.programs)
+        begin, end = (offset(program.elf, "cpu", field) for field in (COUNTED, BEHIND_IT))
+        base = CONSTANTS["CPU_BASE"]
+        self._counted = range(base + begin, base + end, (end - begin) // PACKETS)
         self._directory = tempfile.TemporaryDirectory(prefix="barestub-trace-")
         self._log = Path(self._directory.name, "qemu.log")
         self._log.touch()
@@ -167,8 +170,8 @@ class Machine:
         self._cut: list[int | None] | None = None
         self._size = self._log.stat().st_size
         try:
-            for place in COUNTS:
-                self._stub.write(place, bytes(COUNTS.step))
+            for place in self._counted:
+                self._stub.write(place, bytes(self._counted.step))
             self._stub.write(self._here["rsi"], f"raise {name}\0".encode())
             if has_ticks:
                 self._raise_with_ticks(timeout)

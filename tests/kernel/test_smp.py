@@ -14,11 +14,11 @@ import ktap
 from bochs import Bochs
 from conftest import NO_SCREEN, Start, stopped_at_prompt
 from manuals import CONSTANTS
+from elf.structures import offset
 from elf.symbols import Symbol
 from emulator.qemu import clock_of_instructions
 from guest import PROMPT
 from qemu import Qemu
-from structures import offset
 
 CPUS = 4
 ROUNDS = 20  # without a lock the first is enough

@@ -17,13 +17,13 @@ import ktap
 import pytest
 
 from conftest import BUILD, NO_SCREEN, ROOT, stopped_at_prompt
+from elf.structures import offset
 from elf.symbols import Symbol
 from emulator.qemu import clock_of_instructions
 from gdbstub import GdbStub
 from guest import ANSWER, PROMPT
 from manuals import CONSTANTS
 from qemu import Qemu
-from structures import offset
 
 CHECKS = ("registers", "counts", "in-service", "stacks")
 COLUMNS = 80

@@ -12,8 +12,8 @@ import pytest
 
 from calling import Caller
 from conftest import BUILD
+from elf.structures import offset
 from manuals import CONSTANTS
-from structures import offset
 
 RFLAGS_IF = 1 << 9
 HERE, ELSEWHERE = CONSTANTS["CPU_BASE"], CONSTANTS["CPU_BASE"] + CONSTANTS["CPU_REGION_SIZE"]
