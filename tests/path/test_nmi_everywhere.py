@@ -93,9 +93,8 @@ class Entry:
         """Go to the entry's first instruction, with a pattern in every general register, and the
         kernel's handler for the event, which the entry may have taken over."""
         self._stub.set_registers(self._call)
-        self._stub.run_to(self._code)
+        registers = self._stub.run_to(self._code)
         self._stub.write(self._handler, self._only_count)
-        registers = self._stub.registers()
         for number, name in enumerate(GENERAL, 1):
             registers.values[name] = PATTERN * number % 2**64
         self._stub.set_registers(registers)

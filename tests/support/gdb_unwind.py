@@ -19,6 +19,11 @@ REGISTERS = GENERAL + FRAME
 CALLEE_SAVED = "rbx r12 r13 r14 r15".split()  # and RBP: System V ABI, figure 3.4
 PRESERVED = ["rip", "rsp", "rbp", *CALLEE_SAVED]  # by a call
 GDB_NAMES = {"rflags": "eflags"}
+# GDB takes a name, too, and then searches all of its registers.
+DESCRIPTORS = {
+    name: gdb.selected_frame().architecture().registers().find(GDB_NAMES.get(name, name))
+    for name in REGISTERS
+}
 PATTERN = 0x0123456789ABCDEF
 RF = 1 << 16  # of RFLAGS
 
@@ -77,20 +82,24 @@ class Trap:
     abandoned: bool = False  # the handler has sent the CPU elsewhere, to another stack
 
 
-def registers(frame: gdb.Frame) -> dict[str, int]:
-    values = {name: frame.read_register(GDB_NAMES.get(name, name)) for name in REGISTERS}
-    return {name: int(value) % 2**64 for name, value in values.items()}
+def registers(frame: gdb.Frame, names: list[str] = REGISTERS) -> dict[str, int]:
+    return {name: int(frame.read_register(DESCRIPTORS[name])) % 2**64 for name in names}
 
 
 def unwind() -> Chain:
+    """Return the frames: of the newest, of a trap and of what it interrupts with all registers, of
+    another with those that a call preserves."""
     links = []
+    names = REGISTERS
     frame = gdb.newest_frame()
     try:
         while frame:
             # An inlined function has no frame of its own; GDB shows it or not.
             if frame.type() != gdb.INLINE_FRAME:
                 is_trap = frame.type() == gdb.SIGTRAMP_FRAME
-                links.append(Link(frame.name() or "?", is_trap, registers(frame)))
+                names = REGISTERS if is_trap else names
+                links.append(Link(frame.name() or "?", is_trap, registers(frame, names)))
+                names = REGISTERS if is_trap else PRESERVED
             last, frame = frame, frame.older()
     except gdb.error as error:
         return Chain(links, str(error))
@@ -241,8 +250,8 @@ class Walk:
         slots = self._read_slots()
         for name, value in slots.items():
             for link in trap.interrupted.links[: 1 if name in FRAME else None]:
-                if link.registers[name] != trap.slots[name]:
-                    break  # this caller has the register saved elsewhere
+                if link.registers.get(name) != trap.slots[name]:
+                    break  # this caller has the register saved elsewhere, or not at all
                 link.registers[name] = value
         trap.abandoned |= slots["rip"] == self._abandon
         trap.slots = slots
