@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 
 RECORD = re.compile(
@@ -43,7 +44,17 @@ class Record:
     cr2: int | None  # of a page fault
     hardware: bool  # an interrupt from outside
     delivered: bool = True  # false if the delivery ran into the fault of the next record
-    registers: dict[str, int] = field(default_factory=dict, repr=False)  # RAX, RFL, CR0, ...
+    lines: list[str] = field(default_factory=list, repr=False)  # behind the record's own
+
+    @property
+    def place(self) -> tuple[int, int, int, int]:
+        return self.cs, self.rip, self.ss, self.rsp
+
+    @cached_property
+    def registers(self) -> dict[str, int]:
+        """RAX, RFL, CR0, ...: most records are read for nothing but where they came."""
+        found = REGISTER.findall("\n".join(self.lines))
+        return {name: int(value, 16) for name, value in found}
 
 
 def parse(text: str) -> list[Record]:
@@ -63,8 +74,7 @@ def parse(text: str) -> list[Record]:
             records.append(record)
             servicing, during_delivery = None, False
         elif records:
-            found = {name: int(value, 16) for name, value in REGISTER.findall(line)}
-            records[-1].registers |= found
+            records[-1].lines.append(line)
     for before, after in pairwise(records):
         if _is_delivery_fault(before, after) or _is_handler_lost(before, after):
             before.delivered = False
@@ -82,14 +92,13 @@ def _is_delivery_fault(before: Record, after: Record) -> bool:
     """A benign exception or an interrupt leaves no mark in the log when its delivery faults; the
     unchanged place and flags tell. The same vector again is a handler that returned to its
     fault."""
-    state_before = (before.cs, before.rip, before.ss, before.rsp, before.registers.get("RFL"))
-    state_after = (after.cs, after.rip, after.ss, after.rsp, after.registers.get("RFL"))
     return (
-        state_before == state_after
+        after.vector in DELIVERY_FAULTS
         and not after.software
         and not after.hardware
-        and after.vector in DELIVERY_FAULTS
         and (before.software or before.vector != after.vector)
+        and before.place == after.place
+        and before.registers.get("RFL") == after.registers.get("RFL")
     )
 
 
