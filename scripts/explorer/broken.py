@@ -53,7 +53,7 @@ def kernel(bug: Bug) -> Iterator[Tree]:
     tree = Tree(f"explorer/broken/{bug.name}")
     try:
         tree.apply(bug)
-        tree.make("barestub.iso")
+        tree.make("barestub.bare.iso")
         yield tree
     finally:
         tree.remove()
@@ -77,7 +77,7 @@ def _raise(
 ) -> tuple[Source, Raised, list[Event]]:
     """Raise @entry on a machine that logs the ranges @where. Return the entry's events, or all of
     them if the machine does not come to it."""
-    with Machine(tree.build / "barestub.iso", program, where) as running:
+    with Machine(tree.build / "barestub.bare.iso", program, where) as running:
         tables = running.tables()
         answer = running.raise_fault(entry.name, has_ticks(entry), TIMEOUT)
         source = source_of(running, program, tables, where)
