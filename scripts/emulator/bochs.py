@@ -68,8 +68,9 @@ class Pace:
 
 # For a person: a second is a second, and an idle guest leaves the host's CPU alone.
 REAL_TIME = Pace(50_000_000, "slowdown")
-# For tests and scripts: few instructions for the time in which devices make the guest wait.
-FAST = Pace(10_000_000, "none")
+# For tests and scripts: few instructions for the time in which devices make the guest wait, such as
+# that of a byte on the serial line. With fewer, Bochs's polls of the host's end cost more.
+FAST = Pace(2_000_000, "none")
 
 
 def _roms() -> str:
