@@ -8,6 +8,7 @@ import signal
 import subprocess
 import tempfile
 import threading
+import time
 import tty
 
 import bochslog
@@ -55,6 +56,8 @@ class Bochs(Guest):
         try:
             while data := os.read(self._terminal, 65536):
                 self.hear(data)
+                # As tests/support/qemu.py does: Bochs, too, sends byte by byte.
+                time.sleep(0.001)
         except OSError:
             pass  # how a pseudo-terminal says that it has ended
         self.hear(b"")

@@ -50,6 +50,8 @@ def parse(text: str) -> list[Record]:
     records: list[Record] = []
     error = None
     for line in text.splitlines():
+        if "(" not in line:  # most of a log, page walks for one: not worth an expression
+            continue
         if match := EXCEPTION.match(line):
             error = int(match[3], 16)
             if records and records[-1].tick == int(match[1]):
