@@ -38,25 +38,27 @@ def entry_of(bug: Bug) -> Entry:
 def record(bug: Bug) -> list[Result]:
     """Build the kernel with @bug, and record the entry that shows it."""
     progress.begin(bug.name)
+    tree = Tree(f"explorer/broken/{bug.name}")
     try:
-        with kernel(bug) as tree:
+        with kernel(tree, bug):
             return [Result(bug.name, record_kernel(tree, bug))]
     except (Nothing, Disagreement, BuildError) as why:
         return [Result(bug.name, None, str(why), is_wrong=isinstance(why, BuildError))]
     except Ended:
         return [Result(bug.name, None, "the kernel does not come to its prompt", is_wrong=True)]
+    finally:
+        tree.remove()
 
 
 @contextmanager
-def kernel(bug: Bug) -> Iterator[Tree]:
-    """The kernel with @bug, built."""
-    tree = Tree(f"explorer/broken/{bug.name}")
+def kernel(tree: Tree, bug: Bug) -> Iterator[None]:
+    """Meanwhile @tree has @bug, and is built."""
     try:
         tree.apply(bug)
         tree.make("barestub.bare.iso")
-        yield tree
+        yield
     finally:
-        tree.remove()
+        tree.restore()
 
 
 def record_kernel(tree: Tree, bug: Bug) -> dict:

@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 import time
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from emulator import behind_grub
@@ -310,6 +311,7 @@ def is_periodic(state: Registers) -> bool:
     return is_timer and bool(state["rsi"] & CONSTANTS["LVT_TIMER_PERIODIC"])
 
 
+@cache
 def version() -> str:
     """Return QEMU's version, such as "7.2.22"."""
     done = subprocess.run([EMULATOR, "--version"], capture_output=True, text=True)

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from emulator import behind_grub
 from explorer.browser import Browser
 from museum.bugs import BuildError, Tree
 from test_page import press, text
@@ -36,7 +37,7 @@ def tree() -> Tree:
 def test_own_faults_are_played(tree: Tree, browser: Browser) -> None:
     tree.make("barestub.iso", faults="mine")
     command = [sys.executable, "scripts/explore", "build"]
-    environment = {**os.environ, "FAULTS": "mine"}
+    environment = {**os.environ, "FAULTS": "mine", "STATE_BUILD": str(behind_grub.BUILD)}
     done = subprocess.run(command, cwd=tree.path, env=environment, capture_output=True, text=True)
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "ud-wrong is not recorded: vector 6, not 13" in done.stderr

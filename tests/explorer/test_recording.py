@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from explorer.recording import Source, make, runs
 from explorer.replay import Disagreement
 from explorer.unlogged import Unlogged
 from manuals import OFFSETS
-from museum.bugs import bugs
+from museum.bugs import Tree, bugs
 
 PLAIN = "pf-write-readonly"  # ring 0, with an error code
 RING_3 = "gp-user-cli"
@@ -287,6 +287,13 @@ def test_how_far_it_is_is_told(
     assert "soon" not in capsys.readouterr().err
 
 
+@pytest.fixture(scope="module")
+def tree() -> Iterator[Tree]:
+    made = Tree("explorer-broken")
+    yield made
+    made.remove()
+
+
 # Two of them survive no interrupt at all; with the first, all below the code lies a slot too low.
 @pytest.mark.parametrize(
     "name, healthy, what_comes, times",
@@ -297,10 +304,10 @@ def test_how_far_it_is_is_told(
     ],
 )
 def test_a_broken_kernel_is_recorded_up_to_the_damage_the_same_each_time(
-    name: str, healthy: str, what_comes: str, times: int
+    tree: Tree, name: str, healthy: str, what_comes: str, times: int
 ) -> None:
     bug = next(bug for bug in bugs() if bug.name == name)
-    with broken.kernel(bug) as tree:
+    with broken.kernel(tree, bug):
         first, *others = [broken.record_kernel(tree, bug) for _ in range(times)]
     assert all(other == first for other in others)
     assert (first["group"], first["healthy"]) == ("bug", healthy)
