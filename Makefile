@@ -318,9 +318,10 @@ $(KERNEL): $(OBJECTS) linker.ld $(BUILD)/objects scripts/build/ranges
 $(BUDGET): $(KERNEL) scripts/build/stack_budget
 	@$(BUILDER) scripts/build/stack_budget $< > $@
 
-# GRUB loads every section into memory: the debug sections stay in barestub.elf, for GDB.
+# GRUB loads every section into memory: the debug sections stay in barestub.elf, for GDB, and so do the
+# labels inside NASM's macros, which are half of all symbols and name nothing for a person.
 $(BUILD)/loaded.elf: $(KERNEL)
-	@$(OBJCOPY) --strip-debug $< $@
+	@$(OBJCOPY) --strip-debug --wildcard --strip-symbol='..@*' $< $@
 
 # Of what lies in iso-NAME/, beside NAME.iso.
 define write_iso
