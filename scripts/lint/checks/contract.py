@@ -115,9 +115,10 @@ class Contract:
         ]
         context = self._context(usual, bare)
         found = [finding for trace in usual for finding in check(context, trace)]
+        broken = {(finding.vector, finding.rule) for finding in found}
         found += self._compare(usual, context.shifts, found)
         anyway = any(finding.rule == "stack-misaligned" for finding in found)
-        found += self._without_code(usual, bare, context, anyway)
+        found += self._without_code(broken, bare, context, anyway)
         found += self._before_swapgs(entries, context)
         found += self._circumstances(usual)
         found += self._late_cr2(usual, context)
@@ -297,21 +298,14 @@ class Contract:
 
     def _without_code(
         self,
-        usual: list[Trace],
+        broken: set[tuple[int | None, str]],
         bare: list[Trace],
         context: Context,
         misaligned_anyway: bool,
     ) -> Iterator[Finding]:
-        """Report all that goes wrong without a code as one thing, unless the same goes wrong with
+        """Report all that goes wrong without a code as one thing, unless the same is @broken with
         one: for one missing slot has many consequences. Alignment is none of them if vectors that
         never have a code do not have it either."""
-        vectors = {trace.entry.vector for trace in bare}
-        broken = {
-            (finding.vector, finding.rule)
-            for trace in usual
-            if trace.entry.vector in vectors
-            for finding in check(context, trace)
-        }
         worse: dict[int, list[Finding]] = defaultdict(list)
         for trace in bare:
             found = check(context, trace)

@@ -20,6 +20,11 @@ REACH = 0x180  # bytes above a pointer that are searched
 Place = tuple[str, int]  # a register's name and -1, or what it points to and an offset
 Group = list[tuple[Trace, Call]]
 
+# What C can reach through each register that may point to the stack.
+POINTED_AT: dict[str, list[Place]] = {
+    name: [(name, offset) for offset in range(0, REACH, 8)] for name in (*ARGUMENTS[:4], "rsp")
+}
+
 # IRQ stubs hand out the vector or the line: the vector minus that of the first line.
 BIASES = (0, 32)
 
@@ -70,20 +75,16 @@ def frame_shifts(traces: list[Trace]) -> dict[tuple[int, bool], int]:
     return shifts
 
 
-def _places(trace: Trace, call: Call) -> Iterator[tuple[Place, int]]:
-    """Yield every place that C can reach, and the number in it."""
+def _places(trace: Trace, call: Call) -> dict[Place, int]:
+    """Return every place that C can reach, and the number in it."""
     moment = call.moment
-    for name in ARGUMENTS:
-        yield (name, -1), moment.registers[name] & 0xFFFFFFFF
-    for name in (*ARGUMENTS[:4], "rsp"):
+    found = {(name, -1): moment.registers[name] & 0xFFFFFFFF for name in ARGUMENTS}
+    for name, slots in POINTED_AT.items():
         base = moment.registers[name]
-        if not _points_to_stack(trace, base):
-            continue
-        for offset in range(0, REACH, 8):
-            word = moment.word(base + offset)
-            if word is None or base + offset >= trace.values.top:
-                break
-            yield (name, offset), word
+        if _points_to_stack(trace, base):
+            below_top = (trace.values.top - base + 7) // 8
+            found.update(zip(slots, moment.words(base, min(len(slots), below_top))))
+    return found
 
 
 def _number_in(place: Place, trace: Trace, call: Call) -> int | None:
@@ -106,13 +107,14 @@ def find_vector_place(group: Group) -> tuple[Place, int] | None:
     enough = max(ENOUGH_VECTORS, ENOUGH_SHARE * len(vectors))
     if len(vectors) < ENOUGH_VECTORS:
         return None
-    seen = [(trace.entry.vector, dict(_places(trace, call))) for trace, call in group]
+    seen = [(trace.entry.vector, _places(trace, call)) for trace, call in group]
     hits: dict[tuple[Place, int], set[int]] = defaultdict(set)
     for vector, places in seen:
+        biases = {vector - bias: bias for bias in BIASES if vector >= bias}
         for place, value in places.items():
-            for bias in BIASES:
-                if _is_low_byte(value, vector, bias):
-                    hits[place, bias].add(vector)
+            bias = biases.get(value & 0xFF)
+            if bias is not None:
+                hits[place, bias].add(vector)
     sure: dict[tuple[Place, int], set[int]] = {}
     exact: Counter[tuple[Place, int]] = Counter()
     for (place, bias), found in hits.items():
@@ -180,7 +182,7 @@ def check_codes(traces: list[Trace], shifts: dict[tuple[int, bool], int]) -> Ite
         with_code = [pair for pair in with_code if not _overwrites_code(*pair)]
         places: dict[Place, set[int]] = defaultdict(set)
         for trace, call in with_code:
-            for place, value in _places(trace, call):
+            for place, value in _places(trace, call).items():
                 if value & 0xFFFFFFFF == trace.values.code:
                     places[place].add(trace.entry.vector)
         vectors = {trace.entry.vector for trace, _ in with_code}
@@ -203,7 +205,7 @@ def _overwrites_code(trace: Trace, call: Call) -> bool:
     """Whether the stub stores something else in the place of the error code, and keeps no copy.
     A push there, after the code has been dropped, is another matter: nobody wanted it."""
     code = trace.values.code
-    kept = [value for _, value in _places(trace, call)] + [write.value for write in trace.writes]
+    kept = {*_places(trace, call).values(), *(write.value for write in trace.writes)}
     return code not in kept and any(
         write.address == trace.entry_rsp >= write.rsp and write.position <= call.moment.position
         for write in trace.writes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 
 from lint.architecture import ARGUMENTS, GENERAL
@@ -28,6 +29,7 @@ MEANING = {name: slot for slot, names in SLOTS.items() for name in names}
 ENOUGH = 4
 
 
+@functools.cache
 def meaning(name: str) -> str | None:
     """Return which slot a field called @name is for, None if its name does not say."""
     plain = name.lower().lstrip("_")

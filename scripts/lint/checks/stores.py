@@ -16,18 +16,18 @@ class StoreChecks(Checks):
     def check(self) -> Iterator[Finding]:
         """Yield what is wrong on the way."""
         trace = self.trace
+        top = trace.values.top
         for write in trace.writes:
             if not STACK_BASE <= write.address < STACK_BASE + STACK_SIZE:
                 continue
-            mnemonic = self.mnemonic(write.pc)
-            if write.address + write.size > trace.values.top:
+            if write.address + write.size > top:
                 yield self.at_write(
                     "write-above-frame",
-                    f"`{self.text(write.pc)}` writes {write.address - trace.values.top + 8} bytes"
+                    f"`{self.text(write.pc)}` writes {write.address - top + 8} bytes"
                     " above the frame's ss, into the interrupted program's stack",
                     write,
                 )
-            elif write.address < write.rsp and mnemonic not in PUSHES:
+            elif write.address < write.rsp and self.mnemonic(write.pc) not in PUSHES:
                 yield self.at_write(
                     "write-below-rsp", f"`{self.text(write.pc)}` stores below RSP", write
                 )

@@ -4,6 +4,7 @@ bindings of both read one register a call, and that of 2.0 truncates XMM8 to XMM
 from __future__ import annotations
 
 import ctypes
+import struct
 import sys
 from collections.abc import Callable
 from ctypes import POINTER, byref, c_bool, c_char_p, c_int, c_int64, c_size_t, c_uint32, c_uint64
@@ -72,6 +73,8 @@ class Engine:
 
     def __init__(self) -> None:
         self._handle = c_void_p()
+        self._value = c_uint64()
+        self._at_value = byref(self._value)
         _open(uc.UC_ARCH_X86, uc.UC_MODE_64, byref(self._handle))
         self._hooks: list[object] = []  # the library keeps only their addresses
         self._error: BaseException | None = None
@@ -162,9 +165,9 @@ class Engine:
         self.stop()
 
     def register(self, number: int) -> int:
-        value = c_uint64()
-        _reg_read(self._handle, number, byref(value))
-        return value.value
+        self._value.value = 0  # of which some registers fill a part
+        _reg_read(self._handle, number, self._at_value)
+        return self._value.value
 
     def set_register(self, number: int, value: int) -> None:
         _reg_write(self._handle, number, byref(c_uint64(value)))
@@ -199,12 +202,16 @@ class Registers:
     def read(self) -> list[int]:
         _reg_read_batch(self._handle, self._numbers, self._pointers, self._count)
         data, size = self._buffer.raw, self._size
+        if size == 8:
+            return list(struct.unpack(f"<{self._count}Q", data))
         return [
             int.from_bytes(data[at : at + size], "little")
             for at in range(0, self._count * size, size)
         ]
 
     def write(self, values: list[int]) -> None:
-        data = b"".join(value.to_bytes(self._size, "little") for value in values)
-        ctypes.memmove(self._buffer, data, len(data))
+        if self._size == 8:
+            struct.pack_into(f"<{self._count}Q", self._buffer, 0, *values)
+        else:
+            self._buffer[:] = b"".join([v.to_bytes(self._size, "little") for v in values])
         _reg_write_batch(self._handle, self._numbers, self._pointers, self._count)

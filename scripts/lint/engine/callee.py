@@ -62,6 +62,7 @@ class Judge:
         self._assembly_names = assembly_names
         self._callees: dict[int, Callee] = {}
         self._bodies: dict[int, Body] = {}
+        self._vector_users: dict[int | None, tuple[int | None, bool]] = {}
 
     def judge(self, address: int) -> Callee:
         """Return what is at @address."""
@@ -133,6 +134,11 @@ class Judge:
     def vector_user(self, address: int | None) -> tuple[int | None, bool]:
         """Return the address of an instruction that changes XMM or YMM registers and that a call
         to @address can reach, or None; and whether all that it can reach is known."""
+        if address not in self._vector_users:
+            self._vector_users[address] = self._vector_user(address)
+        return self._vector_users[address]
+
+    def _vector_user(self, address: int | None) -> tuple[int | None, bool]:
         if address is None or not self._image.is_code(address):
             return None, False
         seen, pending, complete = set(), [address], True

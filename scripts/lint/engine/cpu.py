@@ -64,16 +64,15 @@ class Cpu:
                 self._engine.map(start * PAGE_SIZE, count * PAGE_SIZE)
             self._mapped.update(new)
             self._engine.write(segment.address, bytes(segment.data))
-        for page in range(STACK_BASE // PAGE_SIZE, (STACK_BASE + STACK_SIZE) // PAGE_SIZE):
-            self._map_page(page, bytes(PAGE_SIZE))
+        self._map_pages(STACK_BASE, bytes(STACK_SIZE))
         for base in (OTHER_STACK, KERNEL_GS):
-            for offset in range(0, STACK_SIZE, PAGE_SIZE):
-                self._map_page((base + offset) // PAGE_SIZE, self._other)
+            self._map_pages(base, self._other * (STACK_SIZE // PAGE_SIZE))
 
-    def _map_page(self, page: int, data: bytes) -> None:
-        self._mapped.add(page)
-        self._engine.map(page * PAGE_SIZE, PAGE_SIZE)
-        self._engine.write(page * PAGE_SIZE, data)
+    def _map_pages(self, address: int, data: bytes) -> None:
+        first = address // PAGE_SIZE
+        self._mapped.update(range(first, first + len(data) // PAGE_SIZE))
+        self._engine.map(address, len(data))
+        self._engine.write(address, data)
 
     def _name_registers(self) -> None:
         general = [getattr(x86, f"UC_X86_REG_{name.upper()}") for name in REGISTERS]
@@ -161,7 +160,7 @@ class Cpu:
         for page in {address // PAGE_SIZE, (address + size - 1) // PAGE_SIZE}:
             if page in self._mapped:
                 continue
-            self._map_page(page, self._content(page * PAGE_SIZE))
+            self._map_pages(page * PAGE_SIZE, self._content(page * PAGE_SIZE))
             if page * PAGE_SIZE < USER_END:
                 self._temporary.append(page)
         if self._is_user(address):

@@ -55,6 +55,12 @@ class Instruction:
         return self.address + self.size
 
 
+BY_NAME = {
+    "call": Kind.CALL, "ret": Kind.RETURN, "retf": Kind.RETURN, "retfq": Kind.RETURN,
+    "iretq": Kind.IRETQ, "iretd": Kind.IRET32, "iret": Kind.IRET32, "sysret": Kind.SYSRET,
+    "sysretq": Kind.SYSRET, "sysexit": Kind.SYSRET, "hlt": Kind.HALT, "swapgs": Kind.SWAPGS,
+    "sti": Kind.STI, "lcall": Kind.TRAP,
+}  # fmt: skip
 TRAPS = {"int", "int1", "int3", "into", "ud0", "ud1", "ud2", "syscall", "sysenter"}
 PORT_INPUT = {"in", "insb", "insd", "insw"}
 SYSTEM = {
@@ -146,14 +152,8 @@ class Decoder:
 def classify(detail: capstone.CsInsn) -> Kind:
     """Return the kind of a decoded instruction."""
     name = detail.mnemonic.split()[-1]  # without rep, lock, bnd or notrack
-    simple = {
-        "call": Kind.CALL, "ret": Kind.RETURN, "retf": Kind.RETURN, "retfq": Kind.RETURN,
-        "iretq": Kind.IRETQ, "iretd": Kind.IRET32, "iret": Kind.IRET32, "sysret": Kind.SYSRET,
-        "sysretq": Kind.SYSRET, "sysexit": Kind.SYSRET, "hlt": Kind.HALT, "swapgs": Kind.SWAPGS,
-        "sti": Kind.STI, "lcall": Kind.TRAP,
-    }.get(name)  # fmt: skip
-    if simple:
-        return simple
+    if name in BY_NAME:
+        return BY_NAME[name]
     if name in TRAPS:
         return Kind.TRAP
     if name in PORT_INPUT:

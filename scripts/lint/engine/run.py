@@ -4,6 +4,7 @@ destroy is destroyed."""
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 
 from capstone import x86
@@ -104,7 +105,7 @@ class Runner:
         values, variant = trace.values, trace.variant
         cpu.reset()
         cpu.write(STACK_BASE, values.fill)
-        frame = b"".join(value.to_bytes(8, "little") for value in values.frame.values())
+        frame = struct.pack("<5Q", *values.frame.values())
         if variant.has_code:
             frame = values.code.to_bytes(8, "little") + frame
         cpu.write(values.top - len(frame), frame)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass, field
 
 from lint.engine.callee import Callee
@@ -43,6 +44,14 @@ class Moment:
         if 0 <= offset <= len(self.stack) - 8:
             return int.from_bytes(self.stack[offset : offset + 8], "little")
         return None
+
+    def words(self, address: int, count: int) -> tuple[int, ...]:
+        """Return @count times eight bytes on the stack from @address on, fewer if it ends before."""
+        offset = address - self.stack_base
+        count = min(count, (len(self.stack) - offset) // 8)
+        if offset < 0 or count <= 0:
+            return ()
+        return struct.unpack_from(f"<{count}Q", self.stack, offset)
 
 
 @dataclass
