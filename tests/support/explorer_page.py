@@ -26,20 +26,6 @@ const literal = /`\/\*! axe v(?:[^\\`]|\\.)*`/s;
 return text.match(literal)?.[0];
 """
 
-# The fields of its objects are in weak maps, which take a fifth of its time: for axe they are these.
-AXE_FIELDS = """
-class WeakMap {
-    field = Symbol();
-    has(object) { return this.field in object; }
-    get(object) { return object[this.field]; }
-    set(object, value) { object[this.field] = value; return this; }
-    delete(object) { return delete object[this.field]; }
-}
-class WeakSet extends WeakMap {
-    add(object) { return this.set(object, true); }
-}
-"""
-
 # The page has few colours, which axe would read out of their names at each element anew.
 AXE_COLOURS = """
 const { prototype } = axe.commons.color.Color, read = prototype.parseString, known = new Map();
@@ -121,7 +107,7 @@ def axe(only_browser: Any) -> str:
     """axe-core's script."""
     literal = only_browser.read(LIGHTHOUSE, AXE)
     assert literal, f"this Chromium has no axe-core in {LIGHTHOUSE}"
-    return AXE_FIELDS + only_browser.run(f"return {literal}") + AXE_COLOURS
+    return only_browser.run(f"return {literal}") + AXE_COLOURS
 
 
 @pytest.fixture(scope="session")
