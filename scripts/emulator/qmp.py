@@ -20,7 +20,7 @@ class Refused(QmpError):
 
 def options(descriptor: int) -> list[str]:
     """Return QEMU's options to serve QMP on the socket @descriptor, which it inherits."""
-    return ["-chardev", f"socket,id=qmp,fd={descriptor}", "-mon", "chardev=qmp,mode=control"]
+    return ["-chardev", f"socket,id=qmp,fd={descriptor}", "-qmp", "chardev:qmp"]
 
 
 class Qmp:

@@ -340,10 +340,13 @@ def test_a_waiting_program_is_shortened(recordings: dict[str, dict]) -> None:
     assert not [step for step in hidden if step["says"].startswith("..@")]
 
 
-def test_a_log_that_is_cut_is_enough_if_the_trap_is_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_that_is_cut_is_enough_if_the_trap_is_in_it(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     """Without the entry's own INT nobody could tell which RIP the CPU pushes."""
     monkeypatch.setattr(machine, "LIMIT", 1 << 18)
     [result] = recorder.record(BUILD, [OPENED])
+    assert "deprecated" not in capfd.readouterr().err, "what a person reads of QEMU's"
     assert result.recording, result.why
     first = result.recording["steps"][0]["rip"]
     assert result.recording["code"][first]["text"] == "int 0xd"
