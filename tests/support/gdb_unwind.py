@@ -365,7 +365,7 @@ def realigned() -> None:
     the AND in front of the call into C move RSP."""
     original = in_handler()
     interrupted = unwind()
-    deliver(NMI, has_code=False, lower=8)
+    deliver(NMI, False, interrupted.links[0].registers, lower=8)
     walk_from_stub(interrupted, original, {})
 
 
@@ -374,7 +374,7 @@ def rewritten() -> None:
     register but RBP, by which the interrupted function's callers are found."""
     original = in_handler()
     interrupted = unwind()
-    deliver(NMI, has_code=False)
+    deliver(NMI, False, interrupted.links[0].registers)
     slots = {name: number for number, name in enumerate(GENERAL) if name != "rbp"}
     walk_from_stub(interrupted, original, slots)
 
@@ -436,8 +436,7 @@ def stubs() -> None:
     interrupted = unwind()
     for vector in range(VECTORS):
         for has_code in (True, False) if vector in ERROR_CODES else (False,):
-            set_registers(interrupted.links[0].registers)
-            deliver(vector, has_code)
+            deliver(vector, has_code, interrupted.links[0].registers)
             chain = unwind()
             walk.enter(interrupted, chain)
             walk.check(chain)
@@ -448,10 +447,9 @@ def stubs() -> None:
     walk.print_result(interrupted)
 
 
-def deliver(vector: int, has_code: bool, lower: int = 0) -> None:
-    """Do what the CPU does when @vector comes from ring 0: SDM vol. 3, 6.14.2; @lower bytes lower
-    on the stack."""
-    now = registers(gdb.newest_frame())
+def deliver(vector: int, has_code: bool, now: dict[str, int], lower: int = 0) -> None:
+    """Do what the CPU does when @vector comes from ring 0 to code that has the registers @now: SDM
+    vol. 3, 6.14.2; @lower bytes lower on the stack."""
     ist = address(f"idt[{vector}].ist")
     region = now["rsp"] & -address("CPU_REGION_SIZE")
     top = address(f"((struct cpu *){region})->tss.ist[{ist - 1}]") if ist else now["rsp"] & -16
@@ -460,4 +458,4 @@ def deliver(vector: int, has_code: bool, lower: int = 0) -> None:
     frame = b"".join(value.to_bytes(8, "little") for value in pushed)
     gdb.selected_inferior().write_memory(top - len(frame), frame)
     stub = address("&isr_0_DE") + vector * STUB_SIZE
-    set_registers({"rsp": top - len(frame), "rip": stub})
+    set_registers({**now, "rsp": top - len(frame), "rip": stub})
