@@ -103,6 +103,18 @@ def test_wrong_words_are_named(
     assert words in output.err and not output.out
 
 
+def test_a_file_that_is_not_there_is_named_with_one_that_is(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("stubs.o").touch()
+    assert cli.main(["stub.o"]) == cli.CANNOT_RUN
+    assert capsys.readouterr().err == (
+        "stublint: stub.o: No such file or directory; is it stubs.o?\n"
+    )
+    assert cli.main(["nowhere/stubs.o"]) == cli.CANNOT_RUN
+    assert capsys.readouterr().err == "stublint: nowhere/stubs.o: No such file or directory\n"
+
+
 def test_nothing_but_the_report_goes_to_standard_output(
     broken: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from elftools.elf.elffile import ELFFile
 
-from lint.errors import CannotRun
+from lint.errors import CannotRun, near
 from lint.load import archive, coff, macho
 from lint.load.dwarf import Debug
 from lint.load.elf import load_linked, open_elf
@@ -75,6 +76,10 @@ def bytes_of(path: str) -> bytes:
     """Return the content of the file at @path."""
     try:
         return Path(path).read_bytes()
+    except FileNotFoundError as error:
+        folder = Path(path).parent
+        there = {str(folder / name) for name in os.listdir(folder)} if folder.is_dir() else ()
+        raise CannotRun(f"{path}: {error.strerror}{near(path, there)}") from None
     except OSError as error:
         raise CannotRun(f"{path}: {error.strerror}") from None
 
