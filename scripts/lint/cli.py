@@ -19,6 +19,7 @@ from lint.errors import CannotRun, near
 from lint.load.sources import Source, load
 from lint.report import baseline, people, programs
 from lint.report.painter import Painter
+from names import fold
 from options import add_version
 
 CLEAN, FINDINGS, CANNOT_RUN, PARTIAL = 0, 1, 2, 3
@@ -146,7 +147,8 @@ def main(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FINDINGS
     except CannotRun as error:
-        print(f"stublint: {error}", file=sys.stderr)
+        words = f"stublint: {error}"
+        print(fold(words) if sys.stderr.isatty() else words, file=sys.stderr)
         return CANNOT_RUN
     finally:
         if collects:

@@ -9,6 +9,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,20 @@ def test_a_file_that_is_not_there_is_named_with_one_that_is(
     )
     assert cli.main(["nowhere/stubs.o"]) == cli.CANNOT_RUN
     assert capsys.readouterr().err == "stublint: nowhere/stubs.o: No such file or directory\n"
+
+
+def test_on_a_terminal_a_long_message_is_folded(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("bitcode.o").write_bytes(b"BC\xc0\xde")
+    assert cli.main(["bitcode.o"]) == cli.CANNOT_RUN
+    whole = capsys.readouterr().err
+    assert whole.count("\n") == 1
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert cli.main(["bitcode.o"]) == cli.CANNOT_RUN
+    folded = capsys.readouterr().err
+    assert folded.split() == whole.split()
+    assert max(map(len, folded.splitlines())) <= 80
 
 
 def test_nothing_but_the_report_goes_to_standard_output(
