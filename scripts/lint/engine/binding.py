@@ -213,5 +213,5 @@ class Registers:
         if self._size == 8:
             struct.pack_into(f"<{self._count}Q", self._buffer, 0, *values)
         else:
-            self._buffer[:] = b"".join([v.to_bytes(self._size, "little") for v in values])
+            self._buffer.raw = b"".join([v.to_bytes(self._size, "little") for v in values])
         _reg_write_batch(self._handle, self._numbers, self._pointers, self._count)
