@@ -28,13 +28,14 @@ expect  OWN_VECTOR, .next
 ; answers with input 7, whose in-service bit stays clear. 8259A datasheet, "Default IR7".
 %assign MASTER_TIMER            0
 
-; Channel 0 of the 8254 as a rate generator: Intel 8254 datasheet, "Mode 2".
+; Channel 0 of the 8254 asks once: its output rises and stays. With any later edge an emulator takes
+; the CPU's question back. Intel 8254 datasheet, "Mode 0: Interrupt on Terminal Count".
 %assign PIT_CHANNEL_0           0x40
 %assign PIT_COMMAND             0x43
-%assign PIT_MODE_2              0x34            ; of channel 0, the count in two bytes
+%assign PIT_MODE_0              0x30            ; of channel 0, the count in two bytes
 
 fault   0, "spurious-pic", "a request withdrawn from the 8259", every_vector
-        mov     al, PIT_MODE_2
+        mov     al, PIT_MODE_0
         out     PIT_COMMAND, al
         mov     al, 16                          ; times 256 / 1.19 MHz: 3 ms
         out     PIT_CHANNEL_0, al
