@@ -2,6 +2,9 @@
 
 # None of make's own rules is used here, and looking each file up in them takes half of its start.
 MAKEFLAGS += --no-builtin-rules
+# What a command needs is built as many files at once as there are CPUs, unless -j says how many.
+CPUS := $(words $(wildcard /sys/devices/system/cpu/cpu[0-9]*))
+BUILD_OPTIONS = --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,$(addprefix --jobs=,$(CPUS:0=)))
 
 BUILD := build
 FAULTS ?=
@@ -146,12 +149,12 @@ export PYTHONDONTWRITEBYTECODE :=
 all.options := FAULTS=DIR
 all: ## build build/barestub.elf and build/barestub.iso
 	@$(DEPS) kernel image
-	@$(MAKE) --no-print-directory $(BUDGET) $(ISO)
+	@$(MAKE) $(BUILD_OPTIONS) $(BUDGET) $(ISO)
 
 run.options := RUN="..." FAULTS=DIR UEFI=1 EMU=qemu|bochs|kvm CPU=MODEL CPUS=N
 run: ## boot it, with its monitor in this terminal
 	@$(DEPS) kernel image $(if $(filter bochs,$(EMU)),bochs,run) $(if $(UEFI),uefi)
-	@$(MAKE) --no-print-directory $(BUDGET) $(RUN_ISO)
+	@$(MAKE) $(BUILD_OPTIONS) $(BUDGET) $(RUN_ISO)
 	@$(PYTHON) scripts/run --emu $(call quote,$(EMU)) \
 		$(call given,--cpu,THEIR_CPU) $(call given,--cpus,THEIR_CPUS) $(if $(UEFI),--uefi) $(RUN_ISO)
 
@@ -159,7 +162,7 @@ test.options := K="..." EMU=qemu|kvm FAULTS=DIR
 test: ## run all tests, or some; JUnit XML in build/junit.xml
 	@$(DEPS) kernel image run uefi bochs debug record silicon clang bugs lint test release $(BROWSER) \
 		$(if $(IS_X86_64),input)
-	@$(MAKE) --no-print-directory $(BUDGET) $(ISO) \
+	@$(MAKE) $(BUILD_OPTIONS) $(BUDGET) $(ISO) \
 		$(if $(IS_X86_64),$(SILICON)/fuzz $(SILICON)/native $(INPUT_FUZZERS))
 	$(PYTHON) -m pytest -c tests/pytest.ini --rootdir=. -n $(TEST_WORKERS) --junitxml=$(BUILD)/junit.xml \
 		$(if $(K),-k $(call quote,$(value K))) \
@@ -168,7 +171,7 @@ test: ## run all tests, or some; JUnit XML in build/junit.xml
 truth.options := EMU=qemu|bochs|kvm CASE=NAME RECORD=1 FAULTS=DIR
 truth: ## raise the catalogue, and print what is new
 	@$(DEPS) kernel image $(TRUTH_DEPS)
-	@$(MAKE) --no-print-directory $(ISO) $(CASE_ISO) \
+	@$(MAKE) $(BUILD_OPTIONS) $(ISO) $(CASE_ISO) \
 		$(if $(and $(IS_X86_64),$(TRUTH_ALL)),$(SILICON)/native)
 	@$(PYTHON) scripts/truth $(if $(TRUTH_ALL),,$(THEIR_EMU:%=--emu %)) $(if $(RECORD),--record) \
 		$(if $(CASE),--case $(call quote,$(CASE)) --case-iso $(CASE_ISO)) $(ISO)
@@ -181,7 +184,7 @@ truth-page: ## write tests/TRUTH.md anew, measuring nothing
 debug.options := FAULT=NAME WALK=NAME RR=1 RUN="..." FAULTS=DIR EMU=qemu|kvm CPUS=N
 debug: ## step through traps in GDB; RR=1 goes back in time
 	@$(DEPS) kernel image run debug $(if $(RR),record)
-	@$(MAKE) --no-print-directory $(BUDGET) $(RECORDED) $(DEBUG_ISO)
+	@$(MAKE) $(BUILD_OPTIONS) $(BUDGET) $(RECORDED) $(DEBUG_ISO)
 	@$(PYTHON) scripts/debug --emu $(call quote,$(EMU)) --gdb '$(GDB)' \
 		$(call given,--cpus,THEIR_CPUS) $(if $(RR),--record) $(call given,--fault,DEBUG_FAULT) \
 		$(call given,--walk,WALK) $(KERNEL) $(DEBUG_ISO)
@@ -193,26 +196,26 @@ trace: TRACED := $(or $(value FAULT),$(value BUG))
 trace.options := FAULT=NAME BUG=NAME FAULTS=DIR
 trace: ## record traps step by step, as JSON and text
 	@$(DEPS) kernel image run lint bugs $(if $(TRACED),,silicon clang)
-	@$(MAKE) --no-print-directory $(ISO)
+	@$(MAKE) $(BUILD_OPTIONS) $(ISO)
 	@$(PYTHON) scripts/trace $(call given,--fault,TRACED) $(BUILD)
 
 fuzz.options := SEED= N= STUBS="OBJECT..."
 fuzz: ## random interrupts through the stubs, on this CPU
 	@$(DEPS) silicon
-	@$(MAKE) --no-print-directory $(SILICON)/fuzz
+	@$(MAKE) $(BUILD_OPTIONS) $(SILICON)/fuzz
 	@$(SILICON)/fuzz $(if $(SEED),$(call quote,$(value SEED)),$$(od -An -N7 -tu8 /dev/urandom)) \
 		$(call quote,$(or $(value N),10000000))
 
 fuzz-input.options := SECONDS=
 fuzz-input: ## random firmware tables, boot information and text
 	@$(DEPS) kernel input
-	@$(MAKE) --no-print-directory $(INPUT_FUZZERS)
+	@$(MAKE) $(BUILD_OPTIONS) $(INPUT_FUZZERS)
 	@$(PYTHON) tests/fuzz/run.py $(BUILD) $(call quote,$(or $(value SECONDS),60))
 
 lint.options := ELF="FILE..." ARGS="..."
 lint: ## check anybody's stubs; ARGS are of scripts/stublint
 	@$(DEPS) lint $(if $(THEIR_ELF),,kernel)
-	@$(if $(THEIR_ELF),,$(MAKE) --no-print-directory $(KERNEL))
+	@$(if $(THEIR_ELF),,$(MAKE) $(BUILD_OPTIONS) $(KERNEL))
 	@$(PYTHON) scripts/stublint $(if $(THEIR_ELF)$(RUNNING),$(THEIR_ELF),$(OUR_KERNEL)) $(ARGS)
 
 lint-proof: ## break right paths in every way; stublint must find it
@@ -222,18 +225,18 @@ lint-proof: ## break right paths in every way; stublint must find it
 
 stublint: ## put scripts/stublint into one file, build/stublint.pyz
 	@$(DEPS) python
-	@$(MAKE) --no-print-directory $(BUILD)/stublint.pyz
+	@$(MAKE) $(BUILD_OPTIONS) $(BUILD)/stublint.pyz
 
 bench.options := STUBS="OBJECT..."
 bench: ## measure our path beside the compilers', on this CPU
 	@$(DEPS) kernel image run silicon clang bench
-	@$(MAKE) --no-print-directory $(ISO) $(STUBS)
+	@$(MAKE) $(BUILD_OPTIONS) $(ISO) $(STUBS)
 	@$(PYTHON) scripts/bench $(BUILD) $(STUBS)
 
 compare.options := STUBS="OBJECT..."
 compare: ## the compilers' functions beside our stub, duty by duty
 	@$(DEPS) python silicon clang debug
-	@$(MAKE) --no-print-directory $(STUBS)
+	@$(MAKE) $(BUILD_OPTIONS) $(STUBS)
 	@$(PYTHON) scripts/compare $(BUILD) $(STUBS)
 
 bugs: ## list the classic mistakes of the museum, tests/bugs/
@@ -243,27 +246,27 @@ bugs: ## list the classic mistakes of the museum, tests/bugs/
 break.options := BUG=NAME
 break: ## boot with one of them, and see what it does
 	@$(DEPS) kernel image run silicon bugs
-	@$(MAKE) --no-print-directory $(KERNEL) $(if $(IS_X86_64),$(SILICON)/fuzz)
+	@$(MAKE) $(BUILD_OPTIONS) $(KERNEL) $(if $(IS_X86_64),$(SILICON)/fuzz)
 	@$(PYTHON) scripts/break $(call quote,$(value BUG))
 
 campaign.options := N= SEED= SHARD=1/8
 campaign: ## flip each bit of a trap's frame, and N others
 	@$(DEPS) kernel image run record bench
-	@$(MAKE) --no-print-directory $(ISO)
+	@$(MAKE) $(BUILD_OPTIONS) $(ISO)
 	@$(PYTHON) scripts/campaign $(call given,--count,N) $(call given,--seed,SEED) \
 		$(call given,--shard,SHARD) $(BUILD)
 
 soak.options := TRAPS= SEED= EMU=qemu|bochs ICOUNT=1 CPUS=N
 soak: ## let traps storm, with input from the host
 	@$(DEPS) kernel image $(if $(filter bochs,$(EMU)),bochs,run)
-	@$(MAKE) --no-print-directory $(ISO)
+	@$(MAKE) $(BUILD_OPTIONS) $(ISO)
 	@$(PYTHON) scripts/soak --emu $(call quote,$(EMU)) $(if $(ICOUNT),--icount) \
 		$(call given,--cpus,THEIR_CPUS) $(call given,--traps,TRAPS) $(call given,--seed,SEED) $(ISO)
 
 hostile.options := PROGRAMS= SEED= EMU=qemu|bochs
 hostile: ## run random programs in ring 3, thousands a second
 	@$(DEPS) kernel image $(if $(filter bochs,$(EMU)),bochs,run)
-	@$(MAKE) --no-print-directory $(ISO)
+	@$(MAKE) $(BUILD_OPTIONS) $(ISO)
 	@$(PYTHON) scripts/hostile --emu $(call quote,$(EMU)) $(call given,--programs,PROGRAMS) \
 		$(call given,--seed,SEED) $(BUILD)
 
@@ -271,18 +274,18 @@ explore: THEIR_STUBS = $(THEIR_ELF) $(ARGS)
 explore.options := FAULTS=DIR CHECK=1 ELF=KERNEL ARGS="..."
 explore: ## write a page that plays each trap, or those of a KERNEL
 	@$(DEPS) lint $(if $(strip $(THEIR_STUBS)),,kernel image run bugs silicon clang) $(if $(CHECK),test browser)
-	@$(if $(strip $(THEIR_STUBS)),,$(MAKE) --no-print-directory $(ISO))
+	@$(if $(strip $(THEIR_STUBS)),,$(MAKE) $(BUILD_OPTIONS) $(ISO))
 	@$(PYTHON) scripts/explore $(if $(CHECK),--check) $(BUILD) $(THEIR_STUBS)
 
 mutate.options := K="..."
 mutate: ## break each step of the path: a test must find it
 	@$(DEPS) kernel image run debug silicon bugs lint test
-	@$(MAKE) --no-print-directory $(ISO) $(if $(IS_X86_64),$(SILICON)/fuzz)
+	@$(MAKE) $(BUILD_OPTIONS) $(ISO) $(if $(IS_X86_64),$(SILICON)/fuzz)
 	@$(PYTHON) tests/mutate.py $(if $(K),$(call quote,$(value K)))
 
 release: ## write what a release publishes to build/release/
 	@$(DEPS) kernel image release
-	@$(MAKE) --no-print-directory $(BUDGET) $(RELEASE)/SHA256SUMS
+	@$(MAKE) $(BUILD_OPTIONS) $(BUDGET) $(RELEASE)/SHA256SUMS
 
 fresh.options := SUITE=trixie ARGS="COMMAND..."
 fresh: ## as a new user on a clean Debian
