@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,9 +33,8 @@ def room(source: Path) -> str:
     return source.stem if len(parts) == 2 and parts[0] == "kernel" else parts[-2]
 
 
-def sources() -> Iterator[Path]:
-    for folder in ("boot", "kernel"):
-        yield from sorted((ROOT / folder).rglob("*.[ch]"))
+def sources() -> list[Path]:
+    return [file for room in ("boot", "kernel") for file in sorted((ROOT / room).rglob("*.[ch]"))]
 
 
 @pytest.mark.parametrize("source", sources(), ids=lambda path: str(path.relative_to(ROOT)))
