@@ -23,7 +23,7 @@ import gdbstub  # noqa: E402
 from calling import Caller  # noqa: E402
 from gdbstub import GdbStub  # noqa: E402
 from emulator import behind_grub  # noqa: E402
-from emulator.qemu import XAPIC  # noqa: E402
+from emulator.qemu import NO_SCREEN, XAPIC  # noqa: E402
 from guest import PROMPT  # noqa: E402
 from qemu import Qemu  # noqa: E402
 from elf.symbols import Symbol, load  # noqa: E402
@@ -71,10 +71,6 @@ def symbols(elf: str) -> dict[str, Symbol]:
     """The kernel's ELF symbols by name."""
     return load(elf)
 
-
-# Without a screen a test is several times as quick: most of the instructions that the kernel executes
-# draw on it.
-NO_SCREEN = ("-vga", "none")
 
 # Each CPU in a thread of its own, so that they really run at once.
 FOUR_CPUS = ("-smp", "4", "-accel", "tcg,thread=multi")

@@ -12,6 +12,7 @@ from pathlib import Path
 from bochs import Bochs
 from guest import PROMPT, Guest
 from emulator import behind_grub
+from emulator.qemu import NO_SCREEN
 from qemu import Qemu
 from elf import symbols
 
@@ -27,7 +28,6 @@ LATE = "#DB that came late, in ring 0"
 KIND = re.compile(r"^  (\S.{18}.)(.{9}\d) ((?: [A-Z]{2,5}|\n {33})+)$", re.MULTILINE)
 OTHERS = {name: re.compile(rf"{name}: +(\d+)") for name in (BY_TIMER, BY_NMI, LATE)}
 CODE = re.compile(r"^code((?:\s+[0-9a-f]{2})+)$", re.MULTILINE)
-NO_SCREEN = ("-vga", "none")
 BLOCK = re.compile(r"^IN: .*\n0x([0-9a-f]+):", re.MULTILINE)
 HALTED = "System Halted."
 WORD = re.compile(f"^{PROMPT}|^{re.escape(HALTED)}|^hostile: ", re.MULTILINE)

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import deviations
-import qemu
 from damage.iretq import FRAME, Fault, refused
 from damage.machine import Machine
 from damage.regions import Region, find_regions
+from emulator import qemu
 from gdbstub import GdbStub, Registers
 from manuals import OFFSETS
 

@@ -13,7 +13,7 @@ import time
 
 import gdbstub
 from elf.symbols import Symbol
-from emulator.qemu import qemu_command
+from emulator.qemu import NO_SCREEN, qemu_command
 from emulator.qmp import Qmp
 from emulator.qmp import options as qmp_options
 from gdbstub import GdbStub, Lost, Registers
@@ -43,7 +43,7 @@ class Machine:
         create = ["qemu-img", "create", "-q", "-f", "qcow2", snapshots, "4G"]
         subprocess.run(create, check=True)
         command = qemu_command(iso, False, self._directory.name)
-        command += ["-display", "none", "-vga", "none", "-m", MEMORY]
+        command += ["-display", "none", *NO_SCREEN, "-m", MEMORY]
         command += ["-chardev", f"socket,id=serial,fd={serial.fileno()}"]
         command += ["-serial", "chardev:serial", *qmp_options(control_theirs.fileno())]
         command += gdbstub.options(gdb)

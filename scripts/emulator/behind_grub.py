@@ -30,7 +30,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from emulator.qemu import EMULATOR, clock_of_instructions, qemu_command
+from emulator.qemu import EMULATOR, NO_SCREEN, clock_of_instructions, qemu_command
 from emulator.qmp import Qmp, QmpError
 from emulator.qmp import options as qmp_options
 
@@ -41,7 +41,6 @@ ISO = BUILD / "waiting.iso"
 CONFIGURATION = Path(__file__).with_name("waiting.cfg")
 SOURCES = [CONFIGURATION, ROOT / "Makefile", *Path(__file__).parent.glob("*.py")]
 
-NO_SCREEN = ["-vga", "none"]
 PORT = 0xE9  # as in waiting.cfg
 TIMEOUT = 60  # seconds: GRUB waits for three of them
 LAST_WORDS = 600  # characters

@@ -74,7 +74,6 @@ def play(
     with tempfile.TemporaryDirectory(prefix="barestub-") as directory:
         log = Path(directory, "int.log")
         command = qemu_command(str(iso), uefi=False, directory=directory)
-        # Without a screen: most of the instructions would be those that draw on it.
         command += ["-display", "none", "-serial", "stdio", *behind_grub.options()]
         if exact:
             command += clock_of_instructions()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import glob
 import os
 import re
@@ -14,6 +15,8 @@ EMULATOR = os.environ.get("QEMU") or "qemu-system-x86_64"  # `make QEMU=...`
 CPU = "max"  # all that TCG can do
 CPU_HELP = f"{EMULATOR} -cpu help"
 XAPIC = ("-cpu", f"{CPU},-x2apic")  # from 9.0 on TCG can do x2APIC mode
+# For whoever looks at none: most of the instructions that the kernel executes draw on it.
+NO_SCREEN = ("-vga", "none")
 
 # Port 0xF4: the kernel writes one of these to end QEMU, which then exits with (value << 1) | 1.
 POWER_OFF = 0x10 << 1 | 1
@@ -40,6 +43,13 @@ def ovmf() -> tuple[str, str]:
             if "secboot" not in code and os.path.exists(variables):
                 return code, variables
     raise NoFirmware("no UEFI firmware (OVMF) found: run scripts/deps uefi")
+
+
+@functools.cache
+def version() -> str:
+    """Return QEMU's version, such as "7.2.22"."""
+    text = subprocess.run([EMULATOR, "--version"], capture_output=True, text=True).stdout
+    return re.search(r"version (\S+)", text)[1]
 
 
 def cpu_models() -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import deviations
-from explorer import machine
+from emulator import qemu
 from explorer.log import Delivered, Registers
 from explorer.memory import Memory
 from manuals import CONSTANTS, short
@@ -32,9 +32,9 @@ CLEARED = {name: CONSTANTS[f"RFLAGS_{name}"] for name in ("TF", "IF", "NT", "RF"
 @cache
 def saves_rf() -> bool:
     """Whether this QEMU saves RFLAGS.RF as 1 for a fault, as the architecture wants."""
-    qemu = deviations.Implementation("qemu-tcg", machine.version())
+    here = deviations.Implementation("qemu-tcg", qemu.version())
     rows = deviations.find(deviations.load(), "qemu-tcg", "rf-fault")
-    return not any(qemu.is_one_of(row.versions) for row in rows)
+    return not any(here.is_one_of(row.versions) for row in rows)
 
 
 @dataclass(frozen=True)

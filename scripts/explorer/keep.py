@@ -11,7 +11,8 @@ from pathlib import Path
 
 import catalogue
 from catalogue import Entry
-from explorer import broken, compilers, machine, recorder, text
+from emulator import qemu
+from explorer import broken, compilers, recorder, text
 from explorer.program import Program
 from explorer.progress import Progress
 from explorer.recorder import ROOT, Result
@@ -31,7 +32,7 @@ def _recorder() -> bytes:
     files = [file for room in ROOMS for file in sorted((ROOT / "scripts" / room).glob("*.py"))]
     files += [ROOT / "scripts/manuals.py", ROOT / "tests/emulators.toml"]
     files += [ROOT / f"tests/support/{name}.py" for name in SUPPORT]
-    return b"".join(file.read_bytes() for file in files) + machine.version().encode()
+    return b"".join(file.read_bytes() for file in files) + qemu.version().encode()
 
 
 def key(program: Program, name: str) -> str:

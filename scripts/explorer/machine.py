@@ -16,12 +16,11 @@ import subprocess
 import tempfile
 import time
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from emulator import behind_grub
 from elf.structures import offset
-from emulator.qemu import EMULATOR, clock_of_instructions, qemu_command
+from emulator.qemu import clock_of_instructions, qemu_command
 from emulator.qmp import Qmp, QmpError, options
 from explorer.memory import Memory
 from explorer.program import Program
@@ -309,10 +308,3 @@ def is_periodic(state: Registers) -> bool:
     """Whether lapic_write(), at whose first instruction the machine is, switches the timer on."""
     is_timer = state["rdi"] == CONSTANTS["LAPIC_LVT_TIMER"]
     return is_timer and bool(state["rsi"] & CONSTANTS["LVT_TIMER_PERIODIC"])
-
-
-@cache
-def version() -> str:
-    """Return QEMU's version, such as "7.2.22"."""
-    done = subprocess.run([EMULATOR, "--version"], capture_output=True, text=True)
-    return re.search(r"version (\d[\d.]*)", done.stdout)[1]

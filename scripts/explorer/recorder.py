@@ -7,7 +7,8 @@ from pathlib import Path
 
 import catalogue
 from catalogue import Entry
-from explorer import log, machine, progress
+from emulator import qemu
+from explorer import log, progress
 from explorer.machine import Machine, Raised
 from explorer.memory import Memory
 from explorer.program import Program
@@ -74,7 +75,7 @@ def source_of(running: Machine, program: Program, tables: Memory, where: list[ra
     """What the recordings of @running, which logs the ranges @where, have in common."""
     running.stop()
     logged = log.parse(running.log())
-    title = f"QEMU {machine.version()}, TCG"
+    title = f"QEMU {qemu.version()}, TCG"
     program.lines(sorted(logged.code))
     return Source(program, logged, tables, f"barestub {version()}", title, where)
 

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from elf.symbols import load
-from emulator.qemu import one_instruction_at_a_time, qemu_command
+from emulator.qemu import NO_SCREEN, one_instruction_at_a_time, qemu_command
 
 # What is raised, with its vector: one of each kind.
 FAULTS = {
@@ -42,8 +42,7 @@ def log_of(iso: Path, where: dict[str, range]) -> str:
     with tempfile.TemporaryDirectory() as directory:
         log = Path(directory) / "log"
         command = qemu_command(str(iso), False, directory)
-        # Without a screen: most of the instructions would be those that draw on it.
-        command += ["-vga", "none", "-display", "none", "-serial", "stdio", "-D", str(log)]
+        command += [*NO_SCREEN, "-display", "none", "-serial", "stdio", "-D", str(log)]
         command += [*one_instruction_at_a_time(), "-d", "int,exec,nochain", "-dfilter", filters]
         text = (LEADING_LINES + words + "poweroff\n").encode()
         subprocess.run(command, input=text, stdout=subprocess.DEVNULL, timeout=TIMEOUT)

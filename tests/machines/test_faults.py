@@ -11,12 +11,12 @@ import pytest
 
 import deviations
 import ktap
-import qemu
 import trapline
 import verdict
 from catalogue import entries, is_fatal
 from conftest import NO_SCREEN
 from elf.symbols import Symbol
+from emulator import qemu
 from emulator.qemu import CPU, POWER_OFF, POWER_OFF_AFTER_FAILURE
 from intlog import Record
 from machines import Machines

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import deviations
 import native
-import qemu
 import trapline
 import words
 from bochs import Bochs
@@ -17,13 +16,14 @@ from catalogue import is_fatal
 from deviations import Implementation
 from emulator import bochs as bochsrc
 from emulator import kvm
+from emulator.qemu import NO_SCREEN
+from emulator.qemu import version as qemu_version
 from guest import Guest
 from lists import RFLAGS
 from machines import Machines
 from qemu import Qemu
 from trapline import Fields
 
-NO_SCREEN = ("-vga", "none")  # most of the instructions would be those that draw on it
 CASE_SECONDS = 30  # a case takes a hundredth; an emulator may hang
 
 RIGHT, WRONG, UNSAFE, NOT_RUN = "right", "wrong", "unsafe", "not run"
@@ -55,7 +55,7 @@ class Target:
 
 def qemu_target(iso: str) -> Target:
     """QEMU's own CPU, TCG."""
-    version = qemu.version()
+    version = qemu_version()
     return Target(
         Implementation("qemu-tcg", version),
         f"QEMU {version}, TCG",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import re
 import shlex
@@ -14,7 +13,7 @@ import time
 
 import intlog
 from guest import TIMEOUT, Guest
-from emulator.qemu import EMULATOR, qemu_command
+from emulator.qemu import qemu_command
 from emulator.qmp import Qmp, QmpError
 from emulator.qmp import options as qmp_options
 
@@ -208,10 +207,3 @@ class Qemu(Guest):
         while (status := self.qmp("query-migrate")["status"]) != "completed":
             assert status not in ("failed", "cancelled"), self.report()
             time.sleep(0.02)
-
-
-@functools.cache
-def version() -> str:
-    """Return QEMU's version, such as "7.2.22"."""
-    text = subprocess.run([EMULATOR, "--version"], capture_output=True, text=True).stdout
-    return re.search(r"version (\S+)", text).group(1)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 
 import deviations
-import qemu
+from emulator import qemu
 
 RF = 1 << 16
 
