@@ -20,7 +20,7 @@ ENTRY = 'fault 0, "{}", "mine"\n.here:  ud2\n.next:  done\nexpect {}, .here, the
 @pytest.fixture(scope="module")
 def tree() -> Tree:
     """A tree with directories of faults beside the catalogue's."""
-    made = Tree("explorer-own")
+    made = Tree(f"explorer-own-{os.getpid()}")  # of each worker of pytest-xdist
     files = {
         "mine/ud-mine": INCLUDE + ENTRY.format("ud-mine", "UD"),
         "mine/ud-wrong": INCLUDE + ENTRY.format("ud-wrong", "GP"),

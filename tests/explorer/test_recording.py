@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -289,7 +290,7 @@ def test_how_far_it_is_is_told(
 
 @pytest.fixture(scope="module")
 def tree() -> Iterator[Tree]:
-    made = Tree("explorer-broken")
+    made = Tree(f"explorer-broken-{os.getpid()}")  # of each worker of pytest-xdist
     yield made
     made.remove()
 

@@ -29,12 +29,6 @@ RF = 1 << 16  # of RFLAGS: SDM vol. 3, 17.3.1.1
 CONTROL = {"cr0": 27, "cr4": 30, "efer": 32, "fctrl": 41, "mxcsr": 65}
 
 
-def framed(packet: str) -> bytes:
-    """Return @packet as it is sent, with the acknowledgement of the answer before."""
-    checksum = sum(packet.encode()) & 0xFF
-    return f"+${packet}#{checksum:02x}".encode()
-
-
 def options(path: str) -> tuple[str, ...]:
     """Return what QEMU's command line needs to offer its GDB stub at the Unix socket @path."""
     return ("-chardev", f"socket,id=gdb,path={path},server=on,wait=off", "-gdb", "chardev:gdb")
@@ -84,7 +78,6 @@ class GdbStub:
         self._socket.settimeout(TIMEOUT)
         self._socket.connect(path)
         self._received = b""
-        self._waiting: list[str] = []  # packets that the next one takes along
         # QEMU 7.2 tells unasked that the machine has stopped, QEMU 10 does not.
         self._send("qSupported")
         while not self._answer().startswith("PacketSize="):
@@ -102,20 +95,20 @@ class GdbStub:
         return self._answer()
 
     def _send(self, packet: str) -> None:
-        """Send @packet behind those that wait. Each acknowledges the answer to the one before: all
-        in one piece wake QEMU once."""
-        waiting, self._waiting = self._waiting, []
+        checksum = sum(packet.encode()) & 0xFF
+        self._pass_on(f"${packet}#{checksum:02x}".encode())
+
+    def _pass_on(self, data: bytes) -> None:
         try:
-            self._socket.sendall(b"".join(map(framed, [*waiting, packet])))
+            self._socket.sendall(data)
         except (BrokenPipeError, ConnectionResetError):
             raise Lost(ENDED) from None
-        for taken in waiting:
-            assert self._answer() == "OK", taken
 
     def _answer(self) -> str:
         while not (packet := PACKET.match(self._received)):
             self._received += self._receive()
         self._received = self._received[packet.end() :]
+        self._pass_on(b"+")
         return packet[1].decode()
 
     def _receive(self) -> bytes:
@@ -174,9 +167,11 @@ class GdbStub:
     @contextmanager
     def breakpoints(self, addresses: Collection[int]) -> Iterator[None]:
         """Within it run() stops in front of each of @addresses; step() does not heed them."""
-        self._waiting += [f"Z0,{address:x},1" for address in addresses]
+        for address in addresses:
+            self.command(f"Z0,{address:x},1")
         yield
-        self._waiting += [f"z0,{address:x},1" for address in addresses]
+        for address in addresses:
+            self.command(f"z0,{address:x},1")
 
     def run(self) -> Registers:
         """Run to the next breakpoint. Return the state there."""
